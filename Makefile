@@ -1,0 +1,141 @@
+# sessjwt: one Makefile. `make help` lists what it can do.
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+B       := build
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+SAN     ?=
+say      = $(if $(Q),@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# ---- places to install to -------------------------------------------------------------------------------------------
+prefix     ?= /usr
+sysconfdir ?= /etc
+DESTDIR    ?=
+multiarch   = $(shell $(CC) -print-multiarch 2>/dev/null)
+libdir     ?= $(prefix)/lib/$(multiarch)
+securitydir ?= $(libdir)/security
+unitdir    ?= $(prefix)/lib/systemd/system
+
+# ---- flags ----------------------------------------------------------------------------------------------------------
+WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wno-unused-parameter \
+             -Wformat=2 -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough
+HARDENING := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection \
+             $(if $(filter x86_64%,$(multiarch)),-fcf-protection)
+OPTIMISE  ?= -O2 -g
+CFLAGS    ?= $(OPTIMISE)
+ALL_CFLAGS = -std=gnu11 -I. -D_GNU_SOURCE -fPIC -fvisibility=default $(WARNINGS) $(HARDENING) \
+             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
+ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+
+pc = $(shell pkg-config $(1) 2>/dev/null)
+LIBS_openssl    = $(call pc,--libs libcrypto)
+LIBS_daemon     = -llmdb -ljwt $(call pc,--libs libsystemd libcrypto) -lpthread
+LIBS_command    = $(call pc,--libs smartcols)
+
+# ---- rooms ----------------------------------------------------------------------------------------------------------
+# Up to `verify` the rooms of client/ are everybody's; the daemon links them and never libsessjwt.
+CONTRACT_ROOMS  := json message base64url digest reason jws keyset verify
+COMMAND_SOURCES := $(sort client/sessjwt.c $(wildcard client/command*.c))
+MODULE_ROOMS    := pam_sessjwt options frame
+DAEMON_ROOMS    := $(patsubst daemon/%.c,%,$(wildcard daemon/*.c))
+
+contract_objects := $(CONTRACT_ROOMS:%=$(B)/client/%.o)
+library_objects  := $(B)/client/libsessjwt.o
+command_objects  := $(COMMAND_SOURCES:%.c=$(B)/%.o)
+module_objects   := $(MODULE_ROOMS:%=$(B)/pam/%.o)
+daemon_objects   := $(DAEMON_ROOMS:%=$(B)/daemon/%.o) $(B)/pam/frame.o
+hooked_objects   := $(DAEMON_ROOMS:%=$(B)/hooked/daemon/%.o) $(B)/pam/frame.o
+
+LIBRARY := $(B)/libsessjwt.so.0
+PRODUCT := $(B)/sessjwtd $(B)/pam_sessjwt.so $(LIBRARY) $(B)/sessjwt
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+HARNESS    := $(patsubst tests/harness/%.c,$(B)/tests/harness/%,$(wildcard tests/harness/*.c))
+
+.PHONY: all help clean deps check test-build demo install format
+all: $(PRODUCT) ## build everything into build/
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  \1 \t/' | expand -t 14
+
+# ---- compile --------------------------------------------------------------------------------------------------------
+$(B)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/hooked/%.o: %.c
+	$(call say,CC,$< (with hooks))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -DSESSJWT_TEST_HOOKS -MMD -MP -c -o $@ $<
+
+$(B)/contract.a: $(contract_objects)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/daemon.a: $(filter-out $(B)/daemon/main.o,$(daemon_objects))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/sessjwtd: $(daemon_objects) $(B)/contract.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(LIBS_daemon)
+
+# The same daemon with named hooks and a clock that tests can move; never installed.
+$(B)/hooked/sessjwtd: $(hooked_objects) $(B)/contract.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(LIBS_daemon)
+
+$(B)/pam_sessjwt.so: $(module_objects) pam/pam_sessjwt.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,--version-script=pam/pam_sessjwt.map -Wl,-z,defs -o $@ $(module_objects) -lpam
+
+$(LIBRARY): $(library_objects) $(B)/contract.a client/libsessjwt.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libsessjwt.so.0 -Wl,--version-script=client/libsessjwt.map -Wl,-z,defs \
+		-o $@ $(library_objects) $(B)/contract.a $(LIBS_openssl) && ln -sf libsessjwt.so.0 $(B)/libsessjwt.so
+
+# The command is linked to the library as any application would be; of the contract it takes the pure rooms it reads replies with.
+$(B)/sessjwt: $(command_objects) $(B)/client/json.o $(LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) $(B)/client/json.o -L$(B) -lsessjwt $(LIBS_command) \
+		-Wl,-rpath,$(if $(BUILD_RPATH),$(BUILD_RPATH),'$$ORIGIN')
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+$(B)/tests/unit/%: tests/unit/%.c $(B)/daemon.a $(B)/contract.a $(LIBRARY)
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/daemon.a $(B)/contract.a -L$(B) -Wl,-rpath,$(abspath $(B)) \
+		-Wl,--no-as-needed -lcmocka -Wl,--as-needed -lsessjwt -ljansson $(LIBS_daemon)
+
+$(B)/tests/harness/%: tests/harness/%.c
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< -lpam
+
+test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(HARNESS)
+
+check: ## run every test (installs what is missing when root); ends with the count
+	@.ci/deps --ensure
+	@+$(MAKE) --no-print-directory -j$$(nproc) test-build
+	@tests/run $(TESTS)
+
+deps: ## install the Debian packages listed in .ci/packages
+	@.ci/deps --install
+
+demo: ## a private sshd, two keys, a single-device policy: watch logins become sessions; SHELL_AFTER=1 leaves it running
+	@.ci/deps --ensure
+	@+$(MAKE) --no-print-directory -j$$(nproc) all
+	@tests/harness/demo $(if $(SHELL_AFTER),--shell)
+
+format: ## clang-format every source in place
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean: ## remove build/
+	$(Q)rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,30 @@
+/* clock: the two times that a request is given, read once, and the identity of this boot. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef uint64_t usec_t;
+
+#define USEC_PER_SEC ((usec_t) 1000000)
+#define USEC_NEVER UINT64_MAX
+
+/* One instant on both clocks. Deadlines are judged by boot, shown by wall. */
+struct moment {
+        usec_t wall; /* CLOCK_REALTIME, since 1970 */
+        usec_t boot; /* CLOCK_BOOTTIME: suspended time counts, setting the clock does not */
+};
+
+struct boot_id {
+        uint8_t bytes[16];
+};
+
+struct moment clock_now(void);
+
+/* /proc/sys/kernel/random/boot_id. 0 or negative errno. */
+int clock_boot_id(struct boot_id *ret);
+bool boot_id_equal(const struct boot_id *a, const struct boot_id *b);
+
+/* RFC 3339, UTC, milliseconds: 2026-11-22T15:20:17.123Z. */
+#define CLOCK_TEXT_SIZE 32
+void clock_write(usec_t wall, char ret[static CLOCK_TEXT_SIZE]);

@@ -1,0 +1,81 @@
+/* policy: which limits and lifetimes apply to a login, and what they decide. Pure: no store, no NSS, no clock. DESIGN section 7. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/protocol.h"
+#include "daemon/device.h"
+#include "daemon/session.h"
+
+enum on_limit { ON_LIMIT_EVICT_OLDEST = 1, ON_LIMIT_DENY };
+
+/* A list of names or patterns (a trailing * matches any rest), or of resolved groups. */
+struct name_list {
+        size_t n;
+        char **names;
+};
+struct group_list {
+        size_t n;
+        char **names;
+        int64_t *gids; /* -1: could not be resolved; matches nobody */
+};
+
+struct policy {
+        char name[POLICY_NAME_MAX + 1];
+        bool has_users, has_groups, has_services, has_realm; /* what was given must match */
+        struct name_list users;
+        struct group_list groups;
+        struct name_list services;
+        char realm[REALM_MAX + 1];
+        bool enforce;
+        uint32_t max_devices;  /* 0: no limit */
+        uint32_t max_sessions; /* 0: no limit */
+        enum on_limit on_limit;
+        usec_t access_ttl;
+        usec_t session_ttl; /* 0: none */
+        struct name_list exempt_users; /* `exempt = alice @wheel`: names, and groups behind @ */
+        struct group_list exempt_groups;
+        char role_default[ROLE_MAX + 1];
+        enum terminate terminate;
+};
+
+struct policy_facts {
+        const char *realm;
+        const char *user;
+        uint32_t uid;
+        const char *service;
+        const uint32_t *groups;
+        size_t n_groups;
+        bool break_glass;
+};
+
+bool name_list_has(const struct name_list *list, const char *name);
+
+/* The first of policies[0..n) all of whose given conditions hold; the last one is [policy default], which has none, so there is always one. Borrowed. */
+const struct policy *policy_match(const struct policy *policies, size_t n, const struct policy_facts *facts);
+
+/* uid 0, break-glass, or named by exempt: never denied, evicted or expired. */
+bool policy_is_exempt(const struct policy *policy, const struct policy_facts *facts);
+
+/* One of the user's live sessions that count, oldest (smallest sid) first. */
+struct policy_row {
+        struct sid sid;
+        struct device_id device;
+        usec_t created_at;
+        bool victim; /* out: goes, if the outcome is POLICY_EVICTS */
+};
+
+enum policy_outcome { POLICY_ALLOWS = 0, POLICY_EVICTS = 1, POLICY_DENIES = 2 };
+
+/* What a new session from `device` does under max_devices and max_sessions. Marks victims: whole devices, the one whose latest login is
+ * oldest first, until fewer than max_devices others remain (a device already among them makes no room and needs none); then the oldest sessions until fewer than max_sessions
+ * remain. Ignores `enforce`: the caller asks with it what would happen. */
+enum policy_outcome policy_decide_open(const struct policy *policy, struct policy_row *rows, size_t n_rows, const struct device_id *device);
+
+/* In account only what no later fact can change: max_sessions reached under deny. */
+enum policy_outcome policy_decide_account(const struct policy *policy, size_t n_live);
+
+const char *on_limit_name(enum on_limit on_limit);
+void policy_clear(struct policy *policy); /* frees what the lists hold */

@@ -1,0 +1,94 @@
+/* session: one login, from open to end. Pure: bytes and times in, values and outcomes out; no store, no clock, no process. DESIGN section 5. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "client/protocol.h"
+#include "daemon/clock.h"
+#include "daemon/device.h"
+#include "daemon/sid.h"
+
+enum session_state { SESSION_LIVE = 1, SESSION_ENDING, SESSION_ENDED };
+
+enum session_class { CLASS_COUNTED = 1, CLASS_TRACKED, CLASS_NESTED, CLASS_IGNORED };
+
+/* Why a session ended. Kept in records: never renumber. */
+enum session_end {
+        END_NONE = 0,
+        END_LOGOUT = 1,
+        END_EVICTED = 2,
+        END_REVOKED = 3,
+        END_DEVICE_REMOVED = 4,
+        END_EXPIRED = 5,
+        END_IDLE = 6,
+        END_REFRESH_REUSE = 7,
+        END_ACCOUNT_RESET = 8,
+        END_USER_GONE = 9,
+        END_DENIED = 10,
+        END_KILLED = 11,
+        END_REBOOT = 12,
+        END_LOST = 13,
+        _END_MAX,
+};
+
+enum terminate { TERMINATE_LEADER = 1, TERMINATE_NONE = 2 };
+
+/* The process that opened the PAM session: a pid alone would be recycled. */
+struct leader_id {
+        struct boot_id boot;
+        pid_t pid;
+        uint64_t start; /* field 22 of /proc/PID/stat, clock ticks since boot */
+};
+
+#define AUDIT_SESSION_UNSET UINT32_MAX
+
+struct session {
+        struct sid sid;
+        char realm[REALM_MAX + 1];
+        char user[USER_MAX + 1];
+        uint32_t uid;
+        char service[SERVICE_MAX + 1];
+        enum session_class class;
+        bool counts; /* counted class, neither exempt nor by an uncounted key: takes part in limits */
+        char policy[POLICY_NAME_MAX + 1];
+        enum terminate terminate;
+        struct device_id device;
+        char device_name[DEVICE_NAME_MAX + 1]; /* at login; the device's record may have been renamed since */
+        char ip[IP_MAX + 1];                   /* numeric or "" */
+        char tty[TTY_MAX + 1];                 /* PAM_TTY; sshd's is always "ssh" */
+        uint32_t methods;                      /* METHOD_* */
+        struct leader_id leader;
+        uint32_t audit_session; /* AUDIT_SESSION_UNSET if the kernel has none */
+        usec_t created_at;      /* wall */
+        usec_t last_seen;       /* wall */
+        usec_t deadline_boot;   /* CLOCK_BOOTTIME of leader.boot; USEC_NEVER: none */
+        usec_t deadline_wall;   /* for tokens and people; USEC_NEVER: none */
+        enum session_state state;
+        enum session_end end;
+};
+
+enum session_outcome {
+        SESSION_BECAME_ENDING = 1, /* its leader is to be told to go */
+        SESSION_BECAME_ENDED,      /* nothing is left to do: the record can go */
+        SESSION_WAS_ENDING,        /* already on its way; nothing changed */
+};
+
+/* Decides an end while the leader may live (evicted, revoked, expired, denied, …). may_signal: the leader is this session's alone
+ * (not shared with another user or a tracked service). A counted-class session with terminate = leader (or any denied one) becomes ending,
+ * any other ended. Returns an outcome, never 0. */
+int session_end(struct session *session, enum session_end end, bool may_signal);
+
+/* Notes that the login is over (PAM close, death of the leader, reboot, lost): ended; an ending session keeps its own reason. Returns
+ * SESSION_BECAME_ENDED. */
+int session_finish(struct session *session, enum session_end end);
+
+/* Live, and not past its deadline on the boot clock. */
+bool session_is_valid(const struct session *session, const struct boot_id *boot, usec_t boot_now);
+
+bool leader_id_equal(const struct leader_id *a, const struct leader_id *b);
+const char *session_state_name(enum session_state state); /* "live", "ending", "ended" */
+const char *session_end_name(enum session_end end);       /* "logout", …; "" for END_NONE */
+const char *session_class_name(enum session_class class); /* "counted", … */
+const char *terminate_name(enum terminate terminate);
