@@ -1,4 +1,5 @@
-/* session: one login, from open to end. Pure: bytes and times in, values and outcomes out; no store, no clock, no process. DESIGN section 5. */
+/* session: one login, from open to end. Pure: bytes and times in, values and outcomes out; no store, no clock,
+ * no process. DESIGN section 5. */
 #pragma once
 
 #include <stdbool.h>
@@ -75,20 +76,24 @@ enum session_outcome {
         SESSION_WAS_ENDING,        /* already on its way; nothing changed */
 };
 
-/* Decides an end while the leader may live (evicted, revoked, expired, denied, …). may_signal: the leader is this session's alone
- * (not shared with another user or a tracked service). A counted-class session with terminate = leader (or any denied one) becomes ending,
- * any other ended. Returns an outcome, never 0. */
+/* Decides an end while the leader may live (evicted, revoked, expired, denied, …). may_signal: the leader is
+ * this session's alone (not shared with another user or a tracked service); without it nothing becomes ending. A
+ * counted-class session with terminate = leader (or any denied one) becomes ending, any other ended. One that
+ * has ended before keeps its reason and is answered SESSION_BECAME_ENDED. Returns an outcome, never 0. */
 int session_end(struct session *session, enum session_end end, bool may_signal);
 
-/* Notes that the login is over (PAM close, death of the leader, reboot, lost): ended; an ending session keeps its own reason. Returns
- * SESSION_BECAME_ENDED. */
+/* Notes that the login is over (PAM close, death of the leader, reboot, lost): ended; an ending or ended session
+ * keeps its own reason. Returns SESSION_BECAME_ENDED. */
 int session_finish(struct session *session, enum session_end end);
 
-/* Live, and not past its deadline on the boot clock. */
+/* Live, led by a process of this boot (no process outlives its boot, nor does a deadline on the boot clock
+ * mean anything in another), and boot_now is before its deadline. */
 bool session_is_valid(const struct session *session, const struct boot_id *boot, usec_t boot_now);
 
 bool leader_id_equal(const struct leader_id *a, const struct leader_id *b);
+
+/* Static text; "unknown" for a number that is none of them. */
 const char *session_state_name(enum session_state state); /* "live", "ending", "ended" */
 const char *session_end_name(enum session_end end);       /* "logout", …; "" for END_NONE */
 const char *session_class_name(enum session_class class); /* "counted", … */
-const char *terminate_name(enum terminate terminate);
+const char *terminate_name(enum terminate terminate);     /* "leader", "none" */
