@@ -1,9 +1,13 @@
-/* frame: the request that pam_sessjwt sends and the reply that sessjwtd gives: one SOCK_SEQPACKET packet each way, of a fixed order
- * of fields, versioned and length-checked. Pure; libc only, because it lives inside sshd. The daemon includes it.
+/* frame: the request that pam_sessjwt sends and the reply that sessjwtd gives: one SOCK_SEQPACKET packet
+ * each way, of a fixed order of fields, versioned and length-checked. Pure; libc only, because it lives
+ * inside sshd. The daemon includes it.
  *
- * Request: "SJWT", u16 version, u16 phase, u32 total size, u32 flags, u64 deadline, u32 uid, then the strings in the
- * order of struct frame_request as u16 length and bytes, then u16 count and u32 groups.
- * Reply: "SJWR", u16 version, u16 outcome, u32 total size, then the strings. All little-endian. Trailing bytes are an error. */
+ * Request: "SJWT", u16 version, u16 phase, u32 total size, u32 flags, u64 deadline, u32 uid, then the
+ * strings in the order of struct frame_request as u16 length, bytes and a NUL (which the length does not
+ * count), then u16 count and u32 groups.
+ * Reply: "SJWR", u16 version, u16 outcome, u32 total size, then its two strings.
+ * All little-endian. Trailing bytes are an error. Text is bytes without control characters (below 0x20,
+ * and 0x7f); what may hold more says so. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,25 +16,26 @@
 
 #include "client/protocol.h"
 
-#define FRAME_VERSION 1
+#define FRAME_VERSION     1
 #define FRAME_REQUEST_MAX 57344 /* all fields at their limits fit; a test adds them up */
-#define FRAME_REPLY_MAX 1024
+#define FRAME_REPLY_MAX   1024
 
 enum frame_phase {
         FRAME_ACCOUNT = 1,
         FRAME_OPEN,
-        FRAME_CLOSE, /* session_id may be empty: the session of this leader, user and service (its open was never answered) */
+        FRAME_CLOSE, /* session_id may be empty (open was never answered): leader, user and service find it */
 };
 
 enum frame_flag {
-        FRAME_DENIES_ON_ERROR = 1 << 0,      /* on_error=deny: an unanswered open did not let the login through */
-        FRAME_BREAK_GLASS = 1 << 1,          /* user is in the break_glass group: never denied, never evicted */
-        FRAME_AUTH_INFO_OMITTED = 1 << 2,    /* SSH_AUTH_INFO_0 was longer than AUTH_INFO_MAX */
-        FRAME_SILENT = 1 << 3,               /* PAM_SILENT */
+        FRAME_DENIES_ON_ERROR = 1 << 0, /* on_error=deny: an unanswered open did not let the login through */
+        FRAME_BREAK_GLASS = 1 << 1,     /* user is in the break_glass group: never denied, never evicted */
+        FRAME_AUTH_INFO_OMITTED = 1 << 2, /* SSH_AUTH_INFO_0 was longer than AUTH_INFO_MAX */
+        FRAME_SILENT = 1 << 3,            /* PAM_SILENT */
         _FRAME_FLAGS_KNOWN = (1 << 4) - 1,
 };
 
-/* Strings are borrowed: from the caller when written, from the packet's buffer copy when read (see frame_read_request). Absent is "". */
+/* Strings are borrowed: from the caller when written, from the packet when read (see frame_read_request).
+ * Absent is "", and NULL when written means the same. */
 struct frame_request {
         enum frame_phase phase;
         uint32_t flags;
@@ -39,37 +44,48 @@ struct frame_request {
         const char *user;
         const char *service;
         const char *realm;
-        const char *tty;
+        const char *tty; /* tty, rhost, ruser: "?" stands for one that was there but could not be carried */
         const char *rhost;
         const char *ruser;
         const char *ssh_connection;
-        const char *auth_info;  /* SSH_AUTH_INFO_0 */
+        const char *auth_info;  /* SSH_AUTH_INFO_0; any bytes but NUL */
         const char *session_id; /* FRAME_CLOSE */
         size_t n_groups;
         const uint32_t *groups;
 };
 
 enum frame_outcome {
-        FRAME_OK = 1,  /* account: go on; open: session_id is set; close: done */
-        FRAME_IGNORED, /* nothing of ours: a nested or ignored service */
-        FRAME_DENIED,  /* by policy; text says why */
-        FRAME_FAILED,  /* infrastructure; text says what */
+        FRAME_OK = 1,      /* account: go on; open: session_id is set; close: done */
+        FRAME_IGNORED,     /* nothing of ours: a nested or ignored service */
+        FRAME_DENIED,      /* by policy; text says why */
+        FRAME_FAILED,      /* infrastructure; text says what */
         FRAME_UNSUPPORTED, /* the daemon does not know this version */
 };
 
 struct frame_reply {
         enum frame_outcome outcome;
         char session_id[SID_TEXT_MAX + 1];
-        char text[MESSAGE_TEXT_MAX + 1];
+        char text[MESSAGE_TEXT_MAX + 1]; /* may hold newlines */
 };
 
-/* 0 with the size; -E2BIG (a string over its limit of protocol.h, too many groups), -EINVAL (control character in a field other than auth_info), -ENOBUFS. */
-int frame_write_request(const struct frame_request *request, void *buf, size_t size, size_t *ret_size, const char **ret_field);
+/* Whether the text may stand in a field of `max` bytes: it is not longer and has no control characters. */
+bool frame_may_carry(const char *text, size_t max);
 
-/* The packet is read in place: strings point into it (each is NUL-terminated there: the writer sends the NUL, which the length does not count), groups are
- * copied to the caller's array of GROUPS_MAX. 0; -EPROTONOSUPPORT (another version; *ret_version says which, nothing else is read); -EBADMSG for everything else, with the name of the field in *ret_field. */
-int frame_read_request(const void *packet, size_t size, struct frame_request *ret, uint32_t groups[static GROUPS_MAX],
-        uint16_t *ret_version, const char **ret_field);
+/* 0 with the size; -E2BIG (a string over its limit of protocol.h, too many groups), -EINVAL (an unknown
+ * phase or flag, a control character), both with the name of the field (static) in *ret_field; -ENOBUFS. */
+int frame_write_request(const struct frame_request *request, void *buf, size_t size, size_t *ret_size,
+        const char **ret_field);
 
+/* The packet is read in place: strings point into it and live as long as it does, groups are copied to the
+ * caller's array of GROUPS_MAX, to which ret->groups points. 0; -EPROTONOSUPPORT (another version:
+ * *ret_version says which, nothing else is read); -EBADMSG for everything else, with the name of the field
+ * (static) in *ret_field. */
+int frame_read_request(const void *packet, size_t size, struct frame_request *ret,
+        uint32_t groups[static GROUPS_MAX], uint16_t *ret_version, const char **ret_field);
+
+/* 0 with the size; -EINVAL (an unknown outcome, a control character), -E2BIG (a string without its NUL),
+ * -ENOBUFS. */
 int frame_write_reply(const struct frame_reply *reply, void *buf, size_t size, size_t *ret_size);
+
+/* 0; -EPROTONOSUPPORT (another version: *ret_version says which); -EBADMSG. */
 int frame_read_reply(const void *packet, size_t size, struct frame_reply *ret, uint16_t *ret_version);
