@@ -1,4 +1,5 @@
-/* policy: which limits and lifetimes apply to a login, and what they decide. Pure: no store, no NSS, no clock. DESIGN section 7. */
+/* policy: which limits and lifetimes apply to a login, and what they decide. Pure: no store, no NSS, no
+ * clock. DESIGN section 7. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,7 +35,7 @@ struct policy {
         uint32_t max_sessions; /* 0: no limit */
         enum on_limit on_limit;
         usec_t access_ttl;
-        usec_t session_ttl; /* 0: none */
+        usec_t session_ttl;            /* 0: none */
         struct name_list exempt_users; /* `exempt = alice @wheel`: names, and groups behind @ */
         struct group_list exempt_groups;
         char role_default[ROLE_MAX + 1];
@@ -51,9 +52,15 @@ struct policy_facts {
         bool break_glass;
 };
 
+/* By name or pattern; and by name alone, for where an exact name beats a pattern. */
 bool name_list_has(const struct name_list *list, const char *name);
+bool name_list_has_exactly(const struct name_list *list, const char *name);
+/* Free what the lists hold and leave them empty. */
+void name_list_clear(struct name_list *list);
+void group_list_clear(struct group_list *list);
 
-/* The first of policies[0..n) all of whose given conditions hold; the last one is [policy default], which has none, so there is always one. Borrowed. */
+/* The first of policies[0..n), n > 0, all of whose given conditions hold; the last one is [policy
+ * default], which has none, so there is always one. Borrowed. */
 const struct policy *policy_match(const struct policy *policies, size_t n, const struct policy_facts *facts);
 
 /* uid 0, break-glass, or named by exempt: never denied, evicted or expired. */
@@ -69,13 +76,18 @@ struct policy_row {
 
 enum policy_outcome { POLICY_ALLOWS = 0, POLICY_EVICTS = 1, POLICY_DENIES = 2 };
 
-/* What a new session from `device` does under max_devices and max_sessions. Marks victims: whole devices, the one whose latest login is
- * oldest first, until fewer than max_devices others remain (a device already among them makes no room and needs none); then the oldest sessions until fewer than max_sessions
- * remain. Ignores `enforce`: the caller asks with it what would happen. */
-enum policy_outcome policy_decide_open(const struct policy *policy, struct policy_row *rows, size_t n_rows, const struct device_id *device);
+/* What a new session from `device` does under max_devices and max_sessions. Marks victims: whole devices,
+ * the one whose latest login is oldest first, until fewer than max_devices others remain (a device already
+ * among them makes no room and needs none); then the oldest sessions until fewer than max_sessions remain.
+ * So, but for a denial, both limits hold afterwards, also where a reload had lowered them. Which login is
+ * latest is told by the order of the rows, not by created_at: the clock may have been set back. Ignores
+ * `enforce`: the caller asks with it what would happen. */
+enum policy_outcome policy_decide_open(
+        const struct policy *policy, struct policy_row *rows, size_t n_rows, const struct device_id *device);
 
-/* In account only what no later fact can change: max_sessions reached under deny. */
+/* In account, among n_live sessions of the user that count, only what no later fact can change:
+ * max_sessions reached under deny. */
 enum policy_outcome policy_decide_account(const struct policy *policy, size_t n_live);
 
-const char *on_limit_name(enum on_limit on_limit);
-void policy_clear(struct policy *policy); /* frees what the lists hold */
+const char *on_limit_name(enum on_limit on_limit); /* "evict-oldest", "deny"; "unknown" for no such number */
+void policy_clear(struct policy *policy);          /* frees what the lists hold */

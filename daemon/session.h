@@ -1,5 +1,5 @@
-/* session: one login, from open to end. Pure: bytes and times in, values and outcomes out; no store, no clock,
- * no process. DESIGN section 5. */
+/* session: one login, from open to end. Pure: bytes and times in, values and outcomes out; no store, no
+ * clock, no process. DESIGN section 5. */
 #pragma once
 
 #include <stdbool.h>
@@ -76,14 +76,15 @@ enum session_outcome {
         SESSION_WAS_ENDING,        /* already on its way; nothing changed */
 };
 
-/* Decides an end while the leader may live (evicted, revoked, expired, denied, …). may_signal: the leader is
- * this session's alone (not shared with another user or a tracked service); without it nothing becomes ending. A
- * counted-class session with terminate = leader (or any denied one) becomes ending, any other ended. One that
- * has ended before keeps its reason and is answered SESSION_BECAME_ENDED. Returns an outcome, never 0. */
+/* Decides an end while the leader may live (evicted, revoked, expired, denied, …). may_signal: the leader
+ * is this session's alone (not shared with another user or a tracked service); without it nothing becomes
+ * ending. A counted-class session with terminate = leader (or any denied one) becomes ending, any other
+ * ended. One that has ended before keeps its reason and is answered SESSION_BECAME_ENDED. Returns an
+ * outcome, never 0. */
 int session_end(struct session *session, enum session_end end, bool may_signal);
 
-/* Notes that the login is over (PAM close, death of the leader, reboot, lost): ended; an ending or ended session
- * keeps its own reason. Returns SESSION_BECAME_ENDED. */
+/* Notes that the login is over (PAM close, death of the leader, reboot, lost): ended; an ending or ended
+ * session keeps its own reason. Returns SESSION_BECAME_ENDED. */
 int session_finish(struct session *session, enum session_end end);
 
 /* Live, led by a process of this boot (no process outlives its boot, nor does a deadline on the boot clock

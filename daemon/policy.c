@@ -1,0 +1,156 @@
+/* policy: see policy.h. */
+#include "daemon/policy.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_pattern_of(const char *pattern, const char *name) {
+        size_t length = strlen(pattern);
+
+        return length > 0 && pattern[length - 1] == '*' && strncmp(pattern, name, length - 1) == 0;
+}
+
+bool name_list_has_exactly(const struct name_list *list, const char *name) {
+        for (size_t i = 0; i < list->n; i++)
+                if (strcmp(list->names[i], name) == 0)
+                        return true;
+        return false;
+}
+
+bool name_list_has(const struct name_list *list, const char *name) {
+        for (size_t i = 0; i < list->n; i++)
+                if (strcmp(list->names[i], name) == 0 || is_pattern_of(list->names[i], name))
+                        return true;
+        return false;
+}
+
+void name_list_clear(struct name_list *list) {
+        for (size_t i = 0; i < list->n; i++)
+                free(list->names[i]);
+        free(list->names);
+        *list = (struct name_list){ 0 };
+}
+
+void group_list_clear(struct group_list *list) {
+        for (size_t i = 0; i < list->n; i++)
+                free(list->names[i]);
+        free(list->names);
+        free(list->gids);
+        *list = (struct group_list){ 0 };
+}
+
+static bool group_list_has_any(const struct group_list *list, const uint32_t *groups, size_t n_groups) {
+        for (size_t i = 0; i < list->n; i++)
+                for (size_t j = 0; j < n_groups; j++)
+                        if (list->gids[i] == (int64_t)groups[j])
+                                return true;
+        return false;
+}
+
+static bool policy_applies(const struct policy *policy, const struct policy_facts *facts) {
+        if (policy->has_users && !name_list_has(&policy->users, facts->user))
+                return false;
+        if (policy->has_groups && !group_list_has_any(&policy->groups, facts->groups, facts->n_groups))
+                return false;
+        if (policy->has_services && !name_list_has(&policy->services, facts->service))
+                return false;
+        return !policy->has_realm || strcmp(policy->realm, facts->realm) == 0;
+}
+
+const struct policy *policy_match(const struct policy *policies, size_t n, const struct policy_facts *facts) {
+        assert(n > 0);
+        for (size_t i = 0; i < n - 1; i++)
+                if (policy_applies(policies + i, facts))
+                        return policies + i;
+        return policies + n - 1;
+}
+
+bool policy_is_exempt(const struct policy *policy, const struct policy_facts *facts) {
+        return facts->uid == 0 || facts->break_glass || name_list_has(&policy->exempt_users, facts->user) ||
+               group_list_has_any(&policy->exempt_groups, facts->groups, facts->n_groups);
+}
+
+/* Whether the device of rows[index] has a later login among the rows. */
+static bool find_later(const struct policy_row *rows, size_t n_rows, size_t index, size_t *ret) {
+        for (size_t i = index + 1; i < n_rows; i++) {
+                if (device_id_equal(&rows[i].device, &rows[index].device)) {
+                        *ret = i;
+                        return true;
+                }
+        }
+        return false;
+}
+
+/* From the newest row back: the first max_others devices that are not the login's own stay, whoever comes
+ * after (has his latest login before theirs) goes. Returns how many rows go. */
+static size_t mark_devices(
+        struct policy_row *rows, size_t n_rows, const struct device_id *device, size_t max_others) {
+        size_t n_kept = 0, n_victims = 0, later;
+
+        for (size_t i = n_rows; i-- > 0;) {
+                if (device_id_equal(&rows[i].device, device))
+                        continue;
+                if (find_later(rows, n_rows, i, &later))
+                        rows[i].victim = rows[later].victim;
+                else
+                        rows[i].victim = n_kept++ >= max_others;
+                n_victims += rows[i].victim;
+        }
+        return n_victims;
+}
+
+/* The oldest that are left go until n_victims have gone in all. */
+static size_t mark_oldest(struct policy_row *rows, size_t n_rows, size_t n_marked, size_t n_victims) {
+        for (size_t i = 0; i < n_rows && n_marked < n_victims; i++) {
+                if (rows[i].victim)
+                        continue;
+                rows[i].victim = true;
+                n_marked++;
+        }
+        return n_marked;
+}
+
+enum policy_outcome policy_decide_open(
+        const struct policy *policy, struct policy_row *rows, size_t n_rows, const struct device_id *device) {
+        size_t n_marked = 0;
+
+        for (size_t i = 0; i < n_rows; i++)
+                rows[i].victim = false;
+        if (policy->max_devices > 0)
+                n_marked = mark_devices(rows, n_rows, device, policy->max_devices - 1);
+        if (policy->max_sessions > 0 && n_rows >= policy->max_sessions)
+                n_marked = mark_oldest(rows, n_rows, n_marked, n_rows - (policy->max_sessions - 1));
+
+        if (n_marked == 0)
+                return POLICY_ALLOWS;
+        if (policy->on_limit != ON_LIMIT_DENY)
+                return POLICY_EVICTS;
+        for (size_t i = 0; i < n_rows; i++)
+                rows[i].victim = false;
+        return POLICY_DENIES;
+}
+
+enum policy_outcome policy_decide_account(const struct policy *policy, size_t n_live) {
+        if (policy->on_limit == ON_LIMIT_DENY && policy->max_sessions > 0 && n_live >= policy->max_sessions)
+                return POLICY_DENIES;
+        return POLICY_ALLOWS;
+}
+
+const char *on_limit_name(enum on_limit on_limit) {
+        switch (on_limit) {
+        case ON_LIMIT_EVICT_OLDEST:
+                return "evict-oldest";
+        case ON_LIMIT_DENY:
+                return "deny";
+        }
+        return "unknown";
+}
+
+void policy_clear(struct policy *policy) {
+        name_list_clear(&policy->users);
+        group_list_clear(&policy->groups);
+        name_list_clear(&policy->services);
+        name_list_clear(&policy->exempt_users);
+        group_list_clear(&policy->exempt_groups);
+}
