@@ -1,0 +1,110 @@
+"""pam_app: build/tests/harness/pam_app, a PAM application that does what it is told, one line a step."""
+import dataclasses
+import re
+import select
+import subprocess
+
+from . import lifetime, paths
+from .skip import need
+
+_ANSWER = re.compile(r"rc=(-?\d+)(?: (\S+))?(?: text=(.*))?$", re.S)
+
+
+@dataclasses.dataclass
+class Answer:
+    """What a PAM call returned: its number, its name (PAM_SUCCESS, …), and the text that came with it."""
+    rc: int
+    name: str
+    text: str
+
+
+class PamApp:
+    """Programs that log in, each step by hand. folder: a Host (its /etc/pam.d) or a folder of service files.
+
+    user: whom it runs as; None: as we are."""
+
+    def __init__(self, folder, user=None, environment=None):
+        need(paths.PAM_APP)
+        folder = getattr(folder, "pam_dir", folder)
+        before = ["setpriv", f"--reuid={user}", "--init-groups", "--"] if user else []
+        self.process = subprocess.Popen([*before, str(paths.PAM_APP), str(folder)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, env=environment, process_group=0, bufsize=0)
+        self.pid = self.process.pid
+        self._buffer = b""
+        lifetime.own(self)
+
+    def send(self, line):
+        """Writes a line without waiting for the answer: two programs may be at it at once."""
+        self.process.stdin.write(line.encode() + b"\n")
+
+    def read(self, seconds=10.0):
+        """The next answer."""
+        while b"\n" not in self._buffer:
+            if not select.select([self.process.stdout], [], [], seconds)[0]:
+                raise AssertionError(f"pam_app did not answer within {seconds} s")
+            data = self.process.stdout.read(65536)
+            assert data, f"pam_app ended with status {self.process.wait()}"
+            self._buffer += data
+        line, _newline, self._buffer = self._buffer.partition(b"\n")
+        match = _ANSWER.match(line.decode(errors="replace"))
+        assert match, f"pam_app answered {line!r}"
+        return Answer(int(match[1]), match[2] or "", match[3] or "")
+
+    def ask(self, *words):
+        """One line, one answer."""
+        self.send(" ".join(str(word) for word in words))
+        return self.read()
+
+    def begin(self, handle, service, user):
+        """pam_start."""
+        return self.ask("start", handle, service, user)
+
+    def item(self, handle, name, value):
+        """pam_set_item: RHOST, TTY, RUSER, …"""
+        return self.ask("item", handle, name, value)
+
+    def putenv(self, handle, name, value):
+        """pam_putenv."""
+        return self.ask("putenv", handle, f"{name}={value}")
+
+    def getenv(self, handle, name):
+        """pam_getenv, as the answer's text."""
+        return self.ask("getenv", handle, name).text
+
+    def account(self, handle, silent=False):
+        """pam_acct_mgmt."""
+        return self.ask("account", handle, *(["silent"] if silent else []))
+
+    def open(self, handle):
+        """pam_open_session."""
+        return self.ask("open", handle)
+
+    def close_session(self, handle):
+        """pam_close_session."""
+        return self.ask("close", handle)
+
+    def fork_close(self, handle):
+        """pam_close_session in a child of the program."""
+        return self.ask("fork-close", handle)
+
+    def end(self, handle, data_silent=False):
+        """pam_end."""
+        return self.ask("end", handle, *(["data-silent"] if data_silent else []))
+
+    def quit(self):
+        """Lets it end as a program does."""
+        self.send("quit")
+        return self.process.wait(10)
+
+    def kill(self):
+        """SIGKILL: no close, no end."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        """Ends the program."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()

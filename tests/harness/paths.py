@@ -1,0 +1,11 @@
+"""paths: where the project and what was built of it are."""
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build"
+MODULE = BUILD / "pam_sessjwt.so"
+COMMAND = BUILD / "sessjwt"
+LIBRARY = BUILD / "libsessjwt.so.0"
+DAEMON = BUILD / "sessjwtd"
+HOOKED_DAEMON = BUILD / "hooked" / "sessjwtd"
+PAM_APP = BUILD / "tests" / "harness" / "pam_app"
