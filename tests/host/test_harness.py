@@ -1,6 +1,8 @@
 """The harness itself: real logins on a private sshd, none of our own lines in its PAM stack, and an untouched machine."""
 import contextlib
 import hashlib
+import importlib.machinery
+import importlib.util
 import os
 import pathlib
 import signal
@@ -260,3 +262,36 @@ def test_the_machine_is_untouched():
         raise Skip("the machine itself is not to be seen from here")
     assert os.stat(_MACHINE / "etc/passwd").st_ino != os.stat("/etc/passwd").st_ino
     assert look_at_machine() == machine_before
+
+
+def load_runner():
+    """tests/run as a module."""
+    loader = importlib.machinery.SourceFileLoader("runner", str(ROOT / "tests/run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
+    loader.exec_module(module)
+    return module
+
+
+def test_the_runner_counts_what_cmocka_writes():
+    runner = load_runner()
+    file = runner.TestFile(ROOT / "build/tests/unit/test_room", [])
+    outcome = runner.Outcome(file, "1..4\nok 1 - test_one_is_so\nnot ok 2 - test_two_fails\n# 0x1 != 0x2\n"
+                             "not ok 3 # SKIP test_three_skips\nok 4 - test_four\n# not ok - room\n", 1, False)
+    assert outcome.passed == 2
+    assert outcome.failures == [("two fails", ["0x1 != 0x2"])]
+    assert outcome.skips == [("three skips", "it says no reason")]
+    outcome = runner.Outcome(file, "1..2\nok 1 - test_one\n", -11, False)
+    assert [words for words, _details in outcome.failures] == ["ended with status -11 after 1 of 2 tests"]
+
+
+def test_the_runner_ends_a_file_at_its_time_limit_with_all_it_started():
+    runner = load_runner()
+    marker = host.dir / "pids"
+    planted = host.dir / "test_planted.py"
+    planted.write_text(f"# timeout: 1\nimport subprocess\ndef test_hangs():\n    subprocess.run(['setsid', 'sh', '-c', "
+                       f"'echo $$ > {marker}; setsid sleep 1000'])\n", "ascii")
+    file = runner.TestFile(planted, [])
+    assert file.timeout == 1
+    outcome = runner.Runner().run(file)
+    assert [words for words, _details in outcome.failures] == ["does not end within 1 s, after 0 of 1 tests"]
+    assert not processes.is_alive(int(marker.read_text("ascii")))
