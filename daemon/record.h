@@ -1,4 +1,5 @@
-/* record: what the store keeps, as bytes: session, device <-> versioned records, and the keys they stand under. Pure. Nothing in a record is trusted when read. */
+/* record: what the store keeps, as bytes: session, device <-> versioned records, and the keys they stand
+ * under. Pure. Nothing in a record is trusted when read. */
 #pragma once
 
 #include <stddef.h>
@@ -7,18 +8,23 @@
 #include "daemon/device.h"
 #include "daemon/session.h"
 
-#define RECORD_MAX 2048
+#define RECORD_MAX     2048
 #define RECORD_KEY_MAX 511 /* LMDB's MDB_MAXKEYSIZE */
 
-/* 0 with the size, or -ENOBUFS. */
+/* 0 with the size; -ENOBUFS; -EINVAL for a struct that could not be read back: an enum or a text out of its
+ * range. */
 int record_write_session(const struct session *session, void *buf, size_t size, size_t *ret_size);
-/* 0; -EBADMSG: truncated, trailing bytes, unknown version, a value out of range, an unterminated or overlong string. */
+/* 0; -EBADMSG: truncated, trailing bytes, unknown version, a value out of range, an overlong string or one
+ * with a NUL. */
 int record_read_session(const void *bytes, size_t size, struct session *ret);
 int record_write_device(const struct device *device, void *buf, size_t size, size_t *ret_size);
 int record_read_device(const void *bytes, size_t size, struct device *ret);
 
-/* Keys of a user's range, so that a login touches few pages: realm NUL user NUL kind id. Kind sorts; sids sort by time. */
+/* Keys of a user's range, so that a login touches few pages: realm NUL user NUL kind id. Kind sorts; sids
+ * sort by time. Realm and user are at most REALM_MAX and USER_MAX long. */
 enum record_kind { RECORD_DEVICE = 'd', RECORD_SESSION = 's' };
+
+#define RECORD_ID_SIZE 16
 
 struct record_key {
         size_t size;
@@ -26,6 +32,7 @@ struct record_key {
 };
 
 void record_key_session(const char *realm, const char *user, const struct sid *sid, struct record_key *ret);
-void record_key_device(const char *realm, const char *user, const struct device_id *id, struct record_key *ret);
+void record_key_device(
+        const char *realm, const char *user, const struct device_id *id, struct record_key *ret);
 /* The prefix of all of one kind of a user. */
 void record_key_prefix(const char *realm, const char *user, enum record_kind kind, struct record_key *ret);

@@ -1,0 +1,326 @@
+/* record: see record.h.
+ *
+ * A record is a version byte, then the fields of its table in that order, integers little-endian, nothing
+ * after them. The tables are the format: a field is never moved, retyped or taken out under the same
+ * version. */
+#include "daemon/record.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#define RECORD_VERSION 1
+
+enum field_type {
+        FIELD_BYTES, /* as many as the table says */
+        FIELD_FLAG,  /* a bool; one byte, 0 or 1 */
+        FIELD_ENUM,  /* one byte, within min and max */
+        FIELD_U32,   /* at most max */
+        FIELD_U64,
+        FIELD_TEXT, /* 16 bits of length, within min and max; then as many bytes, none of them NUL */
+};
+
+struct field {
+        enum field_type type;
+        size_t offset;
+        size_t size; /* of FIELD_BYTES */
+        uint32_t min;
+        uint32_t max;
+};
+
+#define BYTES(s, m)                                                                                          \
+        { FIELD_BYTES, offsetof(struct s, m), sizeof(((struct s *)NULL)->m), 0, 0 }
+#define FLAG(s, m)                                                                                           \
+        { FIELD_FLAG, offsetof(struct s, m), 0, 0, 1 }
+#define ENUM(s, m, min, max)                                                                                 \
+        { FIELD_ENUM, offsetof(struct s, m), 0, min, max }
+#define U32(s, m, max)                                                                                       \
+        { FIELD_U32, offsetof(struct s, m), 0, 0, max }
+#define U64(s, m)                                                                                            \
+        { FIELD_U64, offsetof(struct s, m), 0, 0, 0 }
+#define TEXT(s, m, min)                                                                                      \
+        { FIELD_TEXT, offsetof(struct s, m), 0, min, sizeof(((struct s *)NULL)->m) - 1 }
+
+static const struct field session_fields[] = {
+        BYTES(session, sid.bytes),
+        U32(session, uid, UINT32_MAX),
+        ENUM(session, class, CLASS_COUNTED, CLASS_IGNORED),
+        FLAG(session, counts),
+        ENUM(session, terminate, TERMINATE_LEADER, TERMINATE_NONE),
+        BYTES(session, device.bytes),
+        U32(session, methods, (1U << _METHODS_MAX) - 1),
+        BYTES(session, leader.boot.bytes),
+        U32(session, leader.pid, INT32_MAX),
+        U64(session, leader.start),
+        U32(session, audit_session, UINT32_MAX),
+        U64(session, created_at),
+        U64(session, last_seen),
+        U64(session, deadline_boot),
+        U64(session, deadline_wall),
+        ENUM(session, state, SESSION_LIVE, SESSION_ENDED),
+        ENUM(session, end, END_NONE, _END_MAX - 1),
+        TEXT(session, realm, 1),
+        TEXT(session, user, 1),
+        TEXT(session, service, 0),
+        TEXT(session, policy, 0),
+        TEXT(session, device_name, 0),
+        TEXT(session, ip, 0),
+        TEXT(session, tty, 0),
+};
+
+static const struct field device_fields[] = {
+        BYTES(device, id.bytes),
+        ENUM(device, kind, DEVICE_SSH_KEY, DEVICE_UNKNOWN),
+        ENUM(device, state, DEVICE_KNOWN, DEVICE_BLOCKED),
+        U64(device, first_seen),
+        U64(device, last_seen),
+        U64(device, logins),
+        TEXT(device, realm, 1),
+        TEXT(device, user, 1),
+        TEXT(device, identity, 0),
+        TEXT(device, name, 0),
+        TEXT(device, last_ip, 0),
+};
+
+/* The tables copy C objects by their size: an enum and a pid are four bytes, a bool is one. */
+static_assert(sizeof(enum session_state) == 4 && sizeof(enum session_end) == 4, "enums are 32 bits");
+static_assert(sizeof(enum session_class) == 4 && sizeof(enum terminate) == 4, "enums are 32 bits");
+static_assert(sizeof(enum device_kind) == 4 && sizeof(enum device_state) == 4, "enums are 32 bits");
+static_assert(sizeof(pid_t) == 4 && sizeof(bool) == 1 && sizeof(usec_t) == 8, "fields have these sizes");
+
+#define FIELDS(table) (table), sizeof(table) / sizeof((table)[0])
+
+struct writer {
+        uint8_t *bytes;
+        size_t size;
+        size_t used;
+};
+
+static int write_bytes(struct writer *w, const void *bytes, size_t size) {
+        if (size > w->size - w->used)
+                return -ENOBUFS;
+
+        memcpy(w->bytes + w->used, bytes, size);
+        w->used += size;
+        return 0;
+}
+
+static int write_number(struct writer *w, uint64_t value, size_t size) {
+        uint64_t le = htole64(value);
+
+        return write_bytes(w, &le, size);
+}
+
+static int write_text(struct writer *w, const char *text, const struct field *field) {
+        size_t length = strnlen(text, field->max + 1);
+        int r;
+
+        if (length < field->min || length > field->max)
+                return -EINVAL;
+
+        r = write_number(w, length, 2);
+        if (r)
+                return r;
+        return write_bytes(w, text, length);
+}
+
+static int write_field(struct writer *w, const uint8_t *object, const struct field *field) {
+        const uint8_t *from = object + field->offset;
+        uint64_t u64;
+        uint32_t u32;
+
+        switch (field->type) {
+        case FIELD_BYTES:
+                return write_bytes(w, from, field->size);
+        case FIELD_FLAG:
+                return write_number(w, *from, 1);
+        case FIELD_ENUM:
+                memcpy(&u32, from, sizeof(u32));
+                return u32 < field->min || u32 > field->max ? -EINVAL : write_number(w, u32, 1);
+        case FIELD_U32:
+                memcpy(&u32, from, sizeof(u32));
+                return u32 > field->max ? -EINVAL : write_number(w, u32, 4);
+        case FIELD_U64:
+                memcpy(&u64, from, sizeof(u64));
+                return write_number(w, u64, 8);
+        case FIELD_TEXT:
+                return write_text(w, (const char *)from, field);
+        }
+        return -EINVAL;
+}
+
+static int write_record(struct writer *w, const void *object, const struct field *fields, size_t n_fields) {
+        int r;
+
+        r = write_number(w, RECORD_VERSION, 1);
+        for (size_t i = 0; !r && i < n_fields; i++)
+                r = write_field(w, object, &fields[i]);
+        return r;
+}
+
+int record_write_session(const struct session *session, void *buf, size_t size, size_t *ret_size) {
+        struct writer w = { .bytes = buf, .size = size };
+        int r;
+
+        r = write_record(&w, session, FIELDS(session_fields));
+        if (r)
+                return r;
+        *ret_size = w.used;
+        return 0;
+}
+
+int record_write_device(const struct device *device, void *buf, size_t size, size_t *ret_size) {
+        struct writer w = { .bytes = buf, .size = size };
+        int r;
+
+        r = write_record(&w, device, FIELDS(device_fields));
+        if (r)
+                return r;
+        *ret_size = w.used;
+        return 0;
+}
+
+struct reader {
+        const uint8_t *bytes;
+        size_t left;
+};
+
+/* NULL when fewer are left. */
+static const uint8_t *read_bytes(struct reader *in, size_t size) {
+        const uint8_t *bytes = in->bytes;
+
+        if (size > in->left)
+                return NULL;
+
+        in->bytes += size;
+        in->left -= size;
+        return bytes;
+}
+
+static int read_number(struct reader *in, size_t size, uint64_t min, uint64_t max, uint64_t *ret) {
+        const uint8_t *bytes = read_bytes(in, size);
+        uint64_t le = 0;
+
+        if (!bytes)
+                return -EBADMSG;
+
+        memcpy(&le, bytes, size);
+        *ret = le64toh(le);
+        return *ret < min || *ret > max ? -EBADMSG : 0;
+}
+
+/* Into an object that was zeroed, so the text ends. */
+static int read_text(struct reader *in, const struct field *field, uint8_t *to) {
+        const uint8_t *bytes;
+        uint64_t length;
+        int r;
+
+        r = read_number(in, 2, field->min, field->max, &length);
+        if (r)
+                return r;
+        bytes = read_bytes(in, length);
+        if (!bytes || memchr(bytes, 0, length))
+                return -EBADMSG;
+
+        memcpy(to, bytes, length);
+        return 0;
+}
+
+static int read_field(struct reader *in, const struct field *field, uint8_t *object) {
+        uint8_t *to = object + field->offset;
+        const uint8_t *bytes;
+        uint64_t value = 0;
+        uint32_t u32;
+        int r;
+
+        switch (field->type) {
+        case FIELD_BYTES:
+                bytes = read_bytes(in, field->size);
+                if (!bytes)
+                        return -EBADMSG;
+                memcpy(to, bytes, field->size);
+                return 0;
+        case FIELD_FLAG:
+                r = read_number(in, 1, 0, 1, &value);
+                *to = value == 1;
+                return r;
+        case FIELD_ENUM:
+        case FIELD_U32:
+                r = read_number(in, field->type == FIELD_ENUM ? 1 : 4, field->min, field->max, &value);
+                u32 = (uint32_t)value;
+                memcpy(to, &u32, sizeof(u32));
+                return r;
+        case FIELD_U64:
+                r = read_number(in, 8, 0, UINT64_MAX, &value);
+                memcpy(to, &value, sizeof(value));
+                return r;
+        case FIELD_TEXT:
+                return read_text(in, field, to);
+        }
+        return -EBADMSG;
+}
+
+static int read_record(struct reader *in, const struct field *fields, size_t n_fields, void *object) {
+        uint64_t version;
+        int r;
+
+        r = read_number(in, 1, RECORD_VERSION, RECORD_VERSION, &version);
+        for (size_t i = 0; !r && i < n_fields; i++)
+                r = read_field(in, &fields[i], object);
+        if (r)
+                return r;
+        return in->left > 0 ? -EBADMSG : 0;
+}
+
+int record_read_session(const void *bytes, size_t size, struct session *ret) {
+        struct reader in = { .bytes = bytes, .left = size };
+        struct session session = { 0 };
+        int r;
+
+        r = read_record(&in, FIELDS(session_fields), &session);
+        if (r)
+                return r;
+        *ret = session;
+        return 0;
+}
+
+int record_read_device(const void *bytes, size_t size, struct device *ret) {
+        struct reader in = { .bytes = bytes, .left = size };
+        struct device device = { 0 };
+        int r;
+
+        r = read_record(&in, FIELDS(device_fields), &device);
+        if (r)
+                return r;
+        *ret = device;
+        return 0;
+}
+
+static_assert(
+        REALM_MAX + 1 + USER_MAX + 1 + 1 + RECORD_ID_SIZE <= RECORD_KEY_MAX, "every name fits in a key");
+
+void record_key_prefix(const char *realm, const char *user, enum record_kind kind, struct record_key *ret) {
+        size_t realm_size = strlen(realm) + 1, user_size = strlen(user) + 1;
+
+        /* The NULs keep "a" apart from "ab" */
+        assert(realm_size <= REALM_MAX + 1 && user_size <= USER_MAX + 1);
+        memcpy(ret->bytes, realm, realm_size);
+        memcpy(ret->bytes + realm_size, user, user_size);
+        ret->bytes[realm_size + user_size] = (uint8_t)kind;
+        ret->size = realm_size + user_size + 1;
+}
+
+void record_key_session(const char *realm, const char *user, const struct sid *sid, struct record_key *ret) {
+        record_key_prefix(realm, user, RECORD_SESSION, ret);
+        memcpy(ret->bytes + ret->size, sid->bytes, RECORD_ID_SIZE);
+        ret->size += RECORD_ID_SIZE;
+}
+
+void record_key_device(
+        const char *realm, const char *user, const struct device_id *id, struct record_key *ret) {
+        record_key_prefix(realm, user, RECORD_DEVICE, ret);
+        memcpy(ret->bytes + ret->size, id->bytes, RECORD_ID_SIZE);
+        ret->size += RECORD_ID_SIZE;
+}

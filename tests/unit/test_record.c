@@ -1,0 +1,581 @@
+/* Records are read back as they were written, and nothing else is read at all. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/record.h"
+
+/* Where the fields of version 1 stand: the format on disk, written down a second time on purpose. */
+enum {
+        AT_VERSION = 0,
+        AT_CLASS = 21,
+        AT_COUNTS = 22,
+        AT_TERMINATE = 23,
+        AT_METHODS = 40,
+        AT_PID = 60,
+        AT_STATE = 108,
+        AT_END = 109,
+        AT_REALM = 110,
+        AT_DEVICE_KIND = 17,
+        AT_DEVICE_STATE = 18,
+        AT_DEVICE_REALM = 43,
+};
+
+static void fill(char *text, size_t length) {
+        memset(text, 'x', length);
+        text[length] = '\0';
+}
+
+static struct session a_session(void) {
+        struct session s = {
+                .realm = "default",
+                .user = "alice",
+                .uid = 1000,
+                .service = "sshd",
+                .class = CLASS_COUNTED,
+                .counts = true,
+                .policy = "single-device",
+                .terminate = TERMINATE_LEADER,
+                .device_name = "ed25519 key, 192.0.2.7",
+                .ip = "192.0.2.7",
+                .tty = "ssh",
+                .methods = METHOD_KEY | METHOD_OTHER,
+                .leader = { .pid = 4711, .start = 0x0102030405060708 },
+                .audit_session = AUDIT_SESSION_UNSET,
+                .created_at = 1700000000000000,
+                .last_seen = 1700000000000001,
+                .deadline_boot = USEC_NEVER,
+                .deadline_wall = 1700000100000000,
+                .state = SESSION_ENDING,
+                .end = END_REBOOT,
+        };
+
+        memset(s.sid.bytes, 0x11, sizeof(s.sid.bytes));
+        memset(s.device.bytes, 0x22, sizeof(s.device.bytes));
+        memset(s.leader.boot.bytes, 0x33, sizeof(s.leader.boot.bytes));
+        return s;
+}
+
+static struct device a_device(void) {
+        struct device d = {
+                .realm = "default",
+                .user = "alice",
+                .kind = DEVICE_SSH_KEY,
+                .state = DEVICE_KNOWN,
+                .identity = "SHA256:abc",
+                .name = "laptop",
+                .first_seen = 1,
+                .last_seen = UINT64_MAX,
+                .last_ip = "2001:db8::1",
+                .logins = 3,
+        };
+
+        memset(d.id.bytes, 0x44, sizeof(d.id.bytes));
+        return d;
+}
+
+/* The largest that the limits allow. */
+static struct session a_large_session(void) {
+        struct session s = a_session();
+
+        fill(s.realm, REALM_MAX);
+        fill(s.user, USER_MAX);
+        fill(s.service, SERVICE_MAX);
+        fill(s.policy, POLICY_NAME_MAX);
+        fill(s.device_name, DEVICE_NAME_MAX);
+        fill(s.ip, IP_MAX);
+        fill(s.tty, TTY_MAX);
+        return s;
+}
+
+static struct device a_large_device(void) {
+        struct device d = a_device();
+
+        fill(d.realm, REALM_MAX);
+        fill(d.user, USER_MAX);
+        fill(d.identity, DEVICE_IDENTITY_MAX);
+        fill(d.name, DEVICE_NAME_MAX);
+        fill(d.last_ip, IP_MAX);
+        return d;
+}
+
+struct bytes {
+        uint8_t bytes[RECORD_MAX + 64];
+        size_t size;
+};
+
+static struct bytes session_bytes(const struct session *session) {
+        struct bytes b = { 0 };
+
+        assert_int_equal(record_write_session(session, b.bytes, RECORD_MAX, &b.size), 0);
+        return b;
+}
+
+static struct bytes device_bytes(const struct device *device) {
+        struct bytes b = { 0 };
+
+        assert_int_equal(record_write_device(device, b.bytes, RECORD_MAX, &b.size), 0);
+        return b;
+}
+
+static struct bytes sample(void) {
+        struct session s = a_session();
+
+        return session_bytes(&s);
+}
+
+static void assert_refused(const struct bytes *b) {
+        struct session session, untouched;
+
+        memset(&session, 0xa5, sizeof(session));
+        memset(&untouched, 0xa5, sizeof(untouched));
+        assert_int_equal(record_read_session(b->bytes, b->size, &session), -EBADMSG);
+        assert_memory_equal(&session, &untouched, sizeof(session));
+}
+
+static void assert_device_refused(const struct bytes *b) {
+        struct device device, untouched;
+
+        memset(&device, 0xa5, sizeof(device));
+        memset(&untouched, 0xa5, sizeof(untouched));
+        assert_int_equal(record_read_device(b->bytes, b->size, &device), -EBADMSG);
+        assert_memory_equal(&device, &untouched, sizeof(device));
+}
+
+static void assert_byte_refused(size_t at, uint8_t value) {
+        struct bytes b = sample();
+
+        b.bytes[at] = value;
+        assert_refused(&b);
+}
+
+static void assert_same_session(const struct session *a, const struct session *b) {
+        assert_memory_equal(&a->sid, &b->sid, sizeof(a->sid));
+        assert_string_equal(a->realm, b->realm);
+        assert_string_equal(a->user, b->user);
+        assert_int_equal(a->uid, b->uid);
+        assert_string_equal(a->service, b->service);
+        assert_int_equal(a->class, b->class);
+        assert_int_equal(a->counts, b->counts);
+        assert_string_equal(a->policy, b->policy);
+        assert_int_equal(a->terminate, b->terminate);
+        assert_memory_equal(&a->device, &b->device, sizeof(a->device));
+        assert_string_equal(a->device_name, b->device_name);
+        assert_string_equal(a->ip, b->ip);
+        assert_string_equal(a->tty, b->tty);
+        assert_int_equal(a->methods, b->methods);
+        assert_memory_equal(&a->leader.boot, &b->leader.boot, sizeof(a->leader.boot));
+        assert_int_equal(a->leader.pid, b->leader.pid);
+        assert_true(a->leader.start == b->leader.start);
+        assert_int_equal(a->audit_session, b->audit_session);
+        assert_true(a->created_at == b->created_at && a->last_seen == b->last_seen);
+        assert_true(a->deadline_boot == b->deadline_boot && a->deadline_wall == b->deadline_wall);
+        assert_int_equal(a->state, b->state);
+        assert_int_equal(a->end, b->end);
+}
+
+static void assert_same_device(const struct device *a, const struct device *b) {
+        assert_memory_equal(&a->id, &b->id, sizeof(a->id));
+        assert_string_equal(a->realm, b->realm);
+        assert_string_equal(a->user, b->user);
+        assert_int_equal(a->kind, b->kind);
+        assert_int_equal(a->state, b->state);
+        assert_string_equal(a->identity, b->identity);
+        assert_string_equal(a->name, b->name);
+        assert_true(a->first_seen == b->first_seen && a->last_seen == b->last_seen && a->logins == b->logins);
+        assert_string_equal(a->last_ip, b->last_ip);
+}
+
+/* ---- round trips ---- */
+
+static void test_a_session_is_read_as_it_was_written(void **state) {
+        struct session in = a_session(), out;
+        struct bytes b = session_bytes(&in);
+
+        assert_int_equal(record_read_session(b.bytes, b.size, &out), 0);
+        assert_same_session(&in, &out);
+}
+
+static void test_a_device_is_read_as_it_was_written(void **state) {
+        struct device in = a_device(), out;
+        struct bytes b = device_bytes(&in);
+
+        assert_int_equal(record_read_device(b.bytes, b.size, &out), 0);
+        assert_same_device(&in, &out);
+}
+
+static void test_the_longest_texts_fit(void **state) {
+        struct session session = a_large_session(), session_out;
+        struct device device = a_large_device(), device_out;
+        struct bytes b;
+
+        b = session_bytes(&session);
+        assert_int_equal(record_read_session(b.bytes, b.size, &session_out), 0);
+        assert_same_session(&session, &session_out);
+        b = device_bytes(&device);
+        assert_int_equal(record_read_device(b.bytes, b.size, &device_out), 0);
+        assert_same_device(&device, &device_out);
+}
+
+static void test_absent_texts_are_empty(void **state) {
+        struct session in = a_session(), out;
+        struct bytes b;
+
+        in.service[0] = in.policy[0] = in.device_name[0] = in.ip[0] = in.tty[0] = '\0';
+        b = session_bytes(&in);
+        assert_int_equal(record_read_session(b.bytes, b.size, &out), 0);
+        assert_same_session(&in, &out);
+}
+
+static void test_what_stands_behind_a_texts_end_is_not_written(void **state) {
+        struct session a = a_session(), b = a_session();
+        struct bytes x, y;
+
+        strcpy(b.user, "alice and more");
+        b.user[5] = '\0';
+        x = session_bytes(&a);
+        y = session_bytes(&b);
+        assert_int_equal(x.size, y.size);
+        assert_memory_equal(x.bytes, y.bytes, x.size);
+}
+
+static void test_integers_are_little_endian_in_their_places(void **state) {
+        static const uint8_t pid_and_start[] = { 0x67, 0x12, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1 };
+        static const uint8_t realm[] = { 7, 0, 'd', 'e', 'f', 'a', 'u', 'l', 't' };
+        struct bytes b = sample();
+
+        assert_int_equal(b.bytes[AT_VERSION], 1);
+        assert_memory_equal(b.bytes + AT_PID, pid_and_start, sizeof(pid_and_start));
+        assert_memory_equal(b.bytes + AT_REALM, realm, sizeof(realm));
+}
+
+/* ---- writing ---- */
+
+static void test_every_smaller_buffer_is_refused(void **state) {
+        struct session session = a_large_session();
+        struct device device = a_large_device();
+        struct bytes b = session_bytes(&session), out;
+        size_t size = 12345;
+
+        for (size_t n = 0; n < b.size; n++)
+                assert_int_equal(record_write_session(&session, out.bytes, n, &size), -ENOBUFS);
+        assert_int_equal(record_write_session(&session, out.bytes, b.size, &out.size), 0);
+
+        b = device_bytes(&device);
+        for (size_t n = 0; n < b.size; n++)
+                assert_int_equal(record_write_device(&device, out.bytes, n, &size), -ENOBUFS);
+        assert_int_equal(size, 12345);
+}
+
+static void test_a_session_that_could_not_be_read_is_not_written(void **state) {
+        struct session bad[9];
+        uint8_t buf[RECORD_MAX];
+        size_t size;
+
+        for (size_t i = 0; i < 9; i++)
+                bad[i] = a_session();
+        bad[0].class = 0;
+        bad[1].class = CLASS_IGNORED + 1;
+        bad[2].terminate = 0;
+        bad[3].state = 0;
+        bad[4].end = _END_MAX;
+        bad[5].methods = 1U << _METHODS_MAX;
+        bad[6].leader.pid = -1;
+        bad[7].realm[0] = '\0';
+        bad[8].user[0] = '\0';
+        for (size_t i = 0; i < 9; i++)
+                assert_int_equal(record_write_session(&bad[i], buf, sizeof(buf), &size), -EINVAL);
+}
+
+static void test_a_device_that_could_not_be_read_is_not_written(void **state) {
+        struct device bad[4];
+        uint8_t buf[RECORD_MAX];
+        size_t size;
+
+        for (size_t i = 0; i < 4; i++)
+                bad[i] = a_device();
+        bad[0].kind = 0;
+        bad[1].state = DEVICE_BLOCKED + 1;
+        bad[2].realm[0] = '\0';
+        memset(bad[3].name, 'x', sizeof(bad[3].name));
+        for (size_t i = 0; i < 4; i++)
+                assert_int_equal(record_write_device(&bad[i], buf, sizeof(buf), &size), -EINVAL);
+}
+
+static void test_an_unterminated_text_is_not_written(void **state) {
+        struct session s = a_session();
+        uint8_t buf[RECORD_MAX];
+        size_t size;
+
+        memset(s.tty, 'x', sizeof(s.tty));
+        assert_int_equal(record_write_session(&s, buf, sizeof(buf), &size), -EINVAL);
+}
+
+/* ---- reading ---- */
+
+static void test_every_truncation_is_refused(void **state) {
+        struct device device = a_device();
+        struct bytes b = sample(), cut;
+
+        for (size_t n = 0; n < b.size; n++) {
+                cut = b;
+                cut.size = n;
+                assert_refused(&cut);
+        }
+        b = device_bytes(&device);
+        for (size_t n = 0; n < b.size; n++) {
+                cut = b;
+                cut.size = n;
+                assert_device_refused(&cut);
+        }
+}
+
+static void test_trailing_bytes_are_refused(void **state) {
+        struct device device = a_device();
+        struct bytes b = sample();
+
+        b.size++;
+        assert_refused(&b);
+        b = device_bytes(&device);
+        b.size++;
+        assert_device_refused(&b);
+}
+
+static void test_another_version_is_refused(void **state) {
+        struct device device = a_device();
+        struct bytes b = device_bytes(&device);
+
+        assert_byte_refused(AT_VERSION, 0);
+        assert_byte_refused(AT_VERSION, 2);
+        assert_byte_refused(AT_VERSION, 255);
+        b.bytes[AT_VERSION] = 2;
+        assert_device_refused(&b);
+}
+
+static void test_a_class_out_of_range_is_refused(void **state) {
+        assert_byte_refused(AT_CLASS, 0);
+        assert_byte_refused(AT_CLASS, CLASS_IGNORED + 1);
+        assert_byte_refused(AT_CLASS, 255);
+}
+
+static void test_a_flag_that_is_neither_is_refused(void **state) {
+        assert_byte_refused(AT_COUNTS, 2);
+        assert_byte_refused(AT_COUNTS, 255);
+}
+
+static void test_a_terminate_out_of_range_is_refused(void **state) {
+        assert_byte_refused(AT_TERMINATE, 0);
+        assert_byte_refused(AT_TERMINATE, TERMINATE_NONE + 1);
+}
+
+static void test_a_state_out_of_range_is_refused(void **state) {
+        assert_byte_refused(AT_STATE, 0);
+        assert_byte_refused(AT_STATE, SESSION_ENDED + 1);
+}
+
+static void test_an_unknown_end_is_refused(void **state) {
+        assert_byte_refused(AT_END, _END_MAX);
+        assert_byte_refused(AT_END, 255);
+}
+
+static void test_unknown_methods_are_refused(void **state) {
+        assert_byte_refused(AT_METHODS, 1U << _METHODS_MAX);
+        assert_byte_refused(AT_METHODS + 3, 0x80);
+}
+
+static void test_a_negative_pid_is_refused(void **state) {
+        assert_byte_refused(AT_PID + 3, 0x80);
+}
+
+static void test_a_device_kind_or_state_out_of_range_is_refused(void **state) {
+        static const size_t at[] = { AT_DEVICE_KIND, AT_DEVICE_KIND, AT_DEVICE_STATE, AT_DEVICE_STATE };
+        static const uint8_t value[] = { 0, DEVICE_UNKNOWN + 1, 0, DEVICE_BLOCKED + 1 };
+        struct device device = a_device();
+
+        for (size_t i = 0; i < 4; i++) {
+                struct bytes b = device_bytes(&device);
+
+                b.bytes[at[i]] = value[i];
+                assert_device_refused(&b);
+        }
+}
+
+static void test_a_text_with_a_nul_is_refused(void **state) {
+        struct device device = a_device();
+        struct bytes b = device_bytes(&device);
+
+        for (size_t i = 0; i < strlen("default"); i++)
+                assert_byte_refused(AT_REALM + 2 + i, 0);
+        b.bytes[AT_DEVICE_REALM + 2] = 0;
+        assert_device_refused(&b);
+}
+
+static void test_a_text_longer_than_the_record_is_refused(void **state) {
+        assert_byte_refused(AT_REALM, REALM_MAX);
+        assert_byte_refused(AT_REALM + 1, 0xff);
+}
+
+/* Puts length bytes in place of the realm, as if the limit had been larger when it was written. */
+static struct bytes with_realm_of(size_t length) {
+        struct bytes b = sample(), out = { 0 };
+        const size_t rest = AT_REALM + 2 + strlen("default");
+
+        memcpy(out.bytes, b.bytes, AT_REALM);
+        out.bytes[AT_REALM] = (uint8_t)length;
+        memset(out.bytes + AT_REALM + 2, 'r', length);
+        memcpy(out.bytes + AT_REALM + 2 + length, b.bytes + rest, b.size - rest);
+        out.size = AT_REALM + 2 + length + b.size - rest;
+        return out;
+}
+
+static void test_a_text_past_its_limit_is_refused(void **state) {
+        struct bytes fits = with_realm_of(REALM_MAX), long_one = with_realm_of(REALM_MAX + 1);
+        struct session session;
+
+        assert_int_equal(record_read_session(fits.bytes, fits.size, &session), 0);
+        assert_refused(&long_one);
+}
+
+static void test_a_session_of_no_realm_is_refused(void **state) {
+        struct bytes b = with_realm_of(0);
+
+        assert_refused(&b);
+}
+
+static void test_a_device_is_not_a_session(void **state) {
+        struct device device = a_device();
+        struct bytes d = device_bytes(&device), s = sample();
+
+        assert_refused(&d);
+        assert_device_refused(&s);
+}
+
+static void test_whatever_is_read_is_written_the_same(void **state) {
+        struct bytes b = sample(), again;
+        struct session session;
+        unsigned accepted = 0;
+
+        for (size_t at = 0; at < b.size; at++)
+                for (unsigned bit = 0; bit < 8; bit++) {
+                        struct bytes flipped = b;
+
+                        flipped.bytes[at] ^= (uint8_t)(1U << bit);
+                        if (record_read_session(flipped.bytes, flipped.size, &session))
+                                continue;
+                        accepted++;
+                        again = session_bytes(&session);
+                        assert_int_equal(again.size, flipped.size);
+                        assert_memory_equal(again.bytes, flipped.bytes, again.size);
+                }
+        assert_true(accepted > 0);
+}
+
+/* ---- keys ---- */
+
+static int compare_keys(const struct record_key *a, const struct record_key *b) {
+        int r = memcmp(a->bytes, b->bytes, a->size < b->size ? a->size : b->size);
+
+        return r ? r : (a->size > b->size) - (a->size < b->size);
+}
+
+static void test_keys_hold_at_every_limit(void **state) {
+        struct session s = a_large_session();
+        struct device d = a_large_device();
+        struct record_key key;
+
+        record_key_session(s.realm, s.user, &s.sid, &key);
+        assert_int_equal(key.size, REALM_MAX + 1 + USER_MAX + 1 + 1 + 16);
+        assert_true(key.size <= RECORD_KEY_MAX);
+        record_key_device(d.realm, d.user, &d.id, &key);
+        assert_true(key.size <= RECORD_KEY_MAX);
+}
+
+static void test_a_key_is_its_prefix_and_its_id(void **state) {
+        static const uint8_t expected[] = "r\0u\0s";
+        struct session s = a_session();
+        struct record_key prefix, key;
+
+        record_key_prefix("r", "u", RECORD_SESSION, &prefix);
+        assert_int_equal(prefix.size, 5);
+        assert_memory_equal(prefix.bytes, expected, 5);
+        record_key_session("r", "u", &s.sid, &key);
+        assert_int_equal(key.size, 5 + 16);
+        assert_memory_equal(key.bytes, prefix.bytes, prefix.size);
+        assert_memory_equal(key.bytes + 5, s.sid.bytes, 16);
+}
+
+static void test_no_users_range_is_in_anothers(void **state) {
+        static const char *const names[][2] = {
+                { "a", "a" },
+                { "a", "ab" },
+                { "a", "b" },
+                { "aa", "a" },
+                { "ab", "a" },
+                { "as", "s" },
+                { "a", "s" },
+        };
+        struct record_key prefix, key;
+        struct sid sid = { { 0 } };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+                        record_key_prefix(names[i][0], names[i][1], RECORD_SESSION, &prefix);
+                        record_key_session(names[j][0], names[j][1], &sid, &key);
+                        assert_int_equal(i == j, memcmp(prefix.bytes, key.bytes, prefix.size) == 0);
+                }
+}
+
+static void test_a_users_devices_stand_before_sessions_and_these_by_time(void **state) {
+        struct device_id device = { { 0xff } };
+        struct sid early = { { 1, 2 } }, late = { { 1, 3 } };
+        struct record_key d, first, second;
+
+        record_key_device("r", "u", &device, &d);
+        record_key_session("r", "u", &early, &first);
+        record_key_session("r", "u", &late, &second);
+        assert_true(compare_keys(&d, &first) < 0);
+        assert_true(compare_keys(&first, &second) < 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_session_is_read_as_it_was_written),
+                cmocka_unit_test(test_a_device_is_read_as_it_was_written),
+                cmocka_unit_test(test_the_longest_texts_fit),
+                cmocka_unit_test(test_absent_texts_are_empty),
+                cmocka_unit_test(test_what_stands_behind_a_texts_end_is_not_written),
+                cmocka_unit_test(test_integers_are_little_endian_in_their_places),
+                cmocka_unit_test(test_every_smaller_buffer_is_refused),
+                cmocka_unit_test(test_a_session_that_could_not_be_read_is_not_written),
+                cmocka_unit_test(test_a_device_that_could_not_be_read_is_not_written),
+                cmocka_unit_test(test_an_unterminated_text_is_not_written),
+                cmocka_unit_test(test_every_truncation_is_refused),
+                cmocka_unit_test(test_trailing_bytes_are_refused),
+                cmocka_unit_test(test_another_version_is_refused),
+                cmocka_unit_test(test_a_class_out_of_range_is_refused),
+                cmocka_unit_test(test_a_flag_that_is_neither_is_refused),
+                cmocka_unit_test(test_a_terminate_out_of_range_is_refused),
+                cmocka_unit_test(test_a_state_out_of_range_is_refused),
+                cmocka_unit_test(test_an_unknown_end_is_refused),
+                cmocka_unit_test(test_unknown_methods_are_refused),
+                cmocka_unit_test(test_a_negative_pid_is_refused),
+                cmocka_unit_test(test_a_device_kind_or_state_out_of_range_is_refused),
+                cmocka_unit_test(test_a_text_with_a_nul_is_refused),
+                cmocka_unit_test(test_a_text_longer_than_the_record_is_refused),
+                cmocka_unit_test(test_a_text_past_its_limit_is_refused),
+                cmocka_unit_test(test_a_session_of_no_realm_is_refused),
+                cmocka_unit_test(test_a_device_is_not_a_session),
+                cmocka_unit_test(test_whatever_is_read_is_written_the_same),
+                cmocka_unit_test(test_keys_hold_at_every_limit),
+                cmocka_unit_test(test_a_key_is_its_prefix_and_its_id),
+                cmocka_unit_test(test_no_users_range_is_in_anothers),
+                cmocka_unit_test(test_a_users_devices_stand_before_sessions_and_these_by_time),
+        };
+
+        return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}
