@@ -44,7 +44,7 @@ MODULE_ROOMS    := pam_sessjwt options frame
 DAEMON_ROOMS    := $(patsubst daemon/%.c,%,$(wildcard daemon/*.c))
 
 contract_objects := $(CONTRACT_ROOMS:%=$(B)/client/%.o)
-library_objects  := $(B)/client/libsessjwt.o
+library_objects  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard client/libsessjwt*.c)))
 command_objects  := $(COMMAND_SOURCES:%.c=$(B)/%.o)
 module_objects   := $(MODULE_ROOMS:%=$(B)/pam/%.o)
 daemon_objects   := $(DAEMON_ROOMS:%=$(B)/daemon/%.o) $(B)/pam/frame.o

@@ -1,0 +1,159 @@
+/* sessjwt.h: ask the session daemon of this host. Link with -lsessjwt (pkg-config libsessjwt).
+ *
+ * Every login is a session; these calls show sessions, prove them by tokens and end them. The interface
+ * behind them, with the meaning of every member of every reply, is org.sessjwt.varlink.
+ *
+ *         struct sessjwt *c = NULL;
+ *         int r = sessjwt_connect(NULL, &c);
+ *         if (r == 0)
+ *                 r = sessjwt_mint_token(c, NULL, NULL);
+ *         if (r == 0)
+ *                 puts(sessjwt_reply_string(c, "accessToken"));
+ *         else
+ *                 fprintf(stderr, "%s\n", sessjwt_error_text(r));
+ *         sessjwt_close(&c);
+ *
+ * RETURN VALUES. 0: done. Negative: a negative errno, the daemon was not reached or its answer is worth
+ * nothing; see "transport" below. Positive: SESSJWT_E_*, what the daemon answered. Outputs are set on 0
+ * only.
+ *
+ * TRANSPORT. -ENOENT, -ECONNREFUSED, -EACCES: no daemon on that path. -ETIMEDOUT: no whole answer within
+ * the timeout. -ECONNRESET, -EPIPE: the daemon closed the connection; whether a change was made is then
+ * unknown, ask again. -EBADMSG: the answer is not what the interface promises. -EMSGSIZE: the answer is
+ * longer than 1 MiB. -E2BIG: the arguments are too long for a call. -EILSEQ: an argument is not UTF-8.
+ * -EINVAL: an argument that must be given is NULL. -ENOMEM, and what socket(2) says. After each of them
+ * the next call connects anew; a struct sessjwt is never spoiled.
+ *
+ * OWNERSHIP. Arguments are borrowed for the call. Every pointer that the library lends (the replies, the
+ * error's detail) belongs to the connection and lives until the next call on it, sessjwt_next_session
+ * included, or sessjwt_close.
+ *
+ * THREADS. The library has no state of its own. One struct sessjwt is used by one thread at a time; as
+ * many as you like may be used at once. After fork(2) only one of the two processes may go on with it, the
+ * other should close it. Every descriptor is close-on-exec. No signal is raised (SIGPIPE included), none
+ * disturbs a call.
+ *
+ * The library does not abort, does not write to stdout or stderr, and reads neither environment nor files. */
+#ifndef SESSJWT_H
+#define SESSJWT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sessjwt;
+
+/* What the daemon can answer instead of a reply. Numbers are never reused; more may come. */
+enum {
+        SESSJWT_E_OTHER = 1,              /* an error that this library does not know; detail: its name */
+        SESSJWT_E_INTERFACE_NOT_FOUND,    /* not a sessjwt daemon; detail: the interface */
+        SESSJWT_E_METHOD_NOT_FOUND,       /* the daemon is older than this library; detail: the method */
+        SESSJWT_E_METHOD_NOT_IMPLEMENTED, /* detail: the method */
+        SESSJWT_E_INVALID_PARAMETER,      /* detail: the parameter's name */
+        SESSJWT_E_PERMISSION_DENIED,      /* you may not do that */
+        SESSJWT_E_EXPECTED_MORE,          /* the method answers only with more than one reply */
+        SESSJWT_E_SESSION_NOT_FOUND,      /* no such session, or not yours to see; detail: the session id */
+        SESSJWT_E_SESSION_ENDED,   /* no token for it; detail: the end reason ("sessionId" can be read too) */
+        SESSJWT_E_NO_SESSION,      /* the caller is in no session: name one */
+        SESSJWT_E_REALM_NOT_FOUND, /* detail: the realm */
+        SESSJWT_E_TOO_MANY_CONNECTIONS,  /* of one user; detail: the limit */
+        SESSJWT_E_STORE_UNAVAILABLE,     /* nothing was changed; detail: why */
+        SESSJWT_E_CONFIGURATION_INVALID, /* the old one stays; detail: what is wrong where */
+};
+
+/* A static sentence, without a full stop, for whatever a call returned. Never NULL. */
+const char *sessjwt_error_text(int error);
+
+/* What the last call's error is about, as the list above says. NULL after success, after a transport
+ * error, and where the daemon gave none. The error's parameters can also be read like a reply's. */
+const char *sessjwt_error_detail(const struct sessjwt *c);
+
+/* ---- the connection ---------------------------------------------------------------------------------- */
+
+/* Prepares a connection to the daemon's public socket; NULL is /run/sessjwt/org.sessjwt. Nothing is sent
+ * or opened until the first call, so this succeeds without a daemon. 0 with *ret, to be given to
+ * sessjwt_close; -ENOMEM; -EINVAL (empty), -ENAMETOOLONG (longer than a socket's path can be). */
+int sessjwt_connect(const char *socket_path, struct sessjwt **ret);
+
+/* Closes and frees *c, wiping what it held, and sets it to NULL. NULL and a pointer to NULL are accepted. */
+void sessjwt_close(struct sessjwt **c);
+
+/* How long each call may take in all, connecting included, in milliseconds; 0 is the default of 25000. */
+void sessjwt_set_timeout(struct sessjwt *c, unsigned int msec);
+
+/* ---- the methods -------------------------------------------------------------------------------------- *
+ *
+ * One function a method: FooBar is sessjwt_foo_bar. A NULL argument is an absent one, which is allowed where
+ * the method says ?type (marked "or NULL"). If the daemon was restarted since the last call the connection is
+ * made anew, once; a call whose request was already sent is then repeated only if the method changes
+ * nothing. */
+
+/* Is this access token good now, for this audience and realm (each or NULL: any)? Any token is answered
+ * with 0: read "active" (bool), and "reason" or the claims. */
+int sessjwt_introspect(struct sessjwt *c, const char *token, const char *audience, const char *realm);
+
+/* The public keys that verify tokens now: "keys". */
+int sessjwt_get_keys(struct sessjwt *c);
+
+/* A fresh access token for the session you are in (NULL) or for another one of yours; audience or NULL. Read
+ * "accessToken", "expiresIn" (seconds), "expiresAt" (RFC 3339), "sessionId". */
+int sessjwt_mint_token(struct sessjwt *c, const char *session_id, const char *audience);
+
+/* Begins a list of sessions, oldest first: your own; with user (or NULL) that user's; with `all`
+ * everybody's (both for admins); only of that realm (or NULL). Errors come here; then call
+ * sessjwt_next_session until it gives NULL. */
+int sessjwt_list_sessions(struct sessjwt *c, const char *user, const char *realm, bool all);
+
+/* The next session of the list as the JSON text of one Session object, or NULL behind the last one. While
+ * a session is at hand the readers below read its members ("user", "current"). Each call has a timeout of
+ * its own. Any other call on the connection gives the rest of the list up. -EINVAL when no list was begun. */
+int sessjwt_next_session(struct sessjwt *c, const char **ret_session);
+
+/* One session: "session". */
+int sessjwt_get_session(struct sessjwt *c, const char *session_id);
+
+/* Ends one session. reason: a text for its user and the log, at most 200 bytes, or NULL; "logout" from the
+ * owner makes it a logout. Read "session", "revokedCount". */
+int sessjwt_revoke_session(struct sessjwt *c, const char *session_id, const char *reason);
+
+/* Ends all your sessions but the one you are in. Read "sessions", "revokedCount". */
+int sessjwt_revoke_others(struct sessjwt *c);
+
+/* Ends all your sessions, the one you are in included; those of user in realm (each or NULL) for admins.
+ * Read "sessions", "revokedCount". */
+int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm);
+
+/* Whether the daemon is well: "ok", "version", "uptime" (seconds), "sessions" (how many), for admins
+ * "problems". */
+int sessjwt_get_health(struct sessjwt *c);
+
+/* Makes the daemon read its configuration again. */
+int sessjwt_reload(struct sessjwt *c);
+
+/* ---- the reply ---------------------------------------------------------------------------------------- *
+ *
+ * Of the last call on this connection, or the session that sessjwt_next_session gave. A path is a member's
+ * name, or names and array indices with dots between them: "active", "session.user", "aud.0",
+ * "sessions.3.sessionId". A member that is null counts as absent. */
+
+/* The reply's parameters as the text of a JSON object, "{}" if it has none. NULL after a transport error. */
+const char *sessjwt_reply(const struct sessjwt *c);
+
+/* The string at the path. NULL when it is absent, no string, or holds U+0000. */
+const char *sessjwt_reply_string(const struct sessjwt *c, const char *path);
+
+/* 0 with the value; -ENODATA when it is absent; -EINVAL when it is something else. */
+int sessjwt_reply_integer(const struct sessjwt *c, const char *path, int64_t *ret);
+int sessjwt_reply_bool(const struct sessjwt *c, const char *path, bool *ret);
+
+/* How many elements the array at the path has; 0 when it is absent or no array. */
+size_t sessjwt_reply_count(const struct sessjwt *c, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
