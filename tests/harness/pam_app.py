@@ -7,7 +7,16 @@ import subprocess
 from . import lifetime, paths
 from .skip import need
 
+_ESCAPE = re.compile(r"\\(.)", re.S)
 _ANSWER = re.compile(r"rc=(-?\d+)(?: (\S+))?(?: text=(.*))?$", re.S)
+
+
+def _escape(text):
+    return str(text).replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _unescape(text):
+    return _ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], text)
 
 
 @dataclasses.dataclass
@@ -48,7 +57,7 @@ class PamApp:
         line, _newline, self._buffer = self._buffer.partition(b"\n")
         match = _ANSWER.match(line.decode(errors="replace"))
         assert match, f"pam_app answered {line!r}"
-        return Answer(int(match[1]), match[2] or "", match[3] or "")
+        return Answer(int(match[1]), match[2] or "", _unescape(match[3] or ""))
 
     def ask(self, *words):
         """One line, one answer."""
@@ -61,11 +70,11 @@ class PamApp:
 
     def item(self, handle, name, value):
         """pam_set_item: RHOST, TTY, RUSER, …"""
-        return self.ask("item", handle, name, value)
+        return self.ask("item", handle, name, _escape(value))
 
     def putenv(self, handle, name, value):
         """pam_putenv."""
-        return self.ask("putenv", handle, f"{name}={value}")
+        return self.ask("putenv", handle, f"{name}={_escape(value)}")
 
     def getenv(self, handle, name):
         """pam_getenv, as the answer's text."""
@@ -75,13 +84,13 @@ class PamApp:
         """pam_acct_mgmt."""
         return self.ask("account", handle, *(["silent"] if silent else []))
 
-    def open(self, handle):
+    def open(self, handle, silent=False):
         """pam_open_session."""
-        return self.ask("open", handle)
+        return self.ask("open", handle, *(["silent"] if silent else []))
 
-    def close_session(self, handle):
+    def close_session(self, handle, silent=False):
         """pam_close_session."""
-        return self.ask("close", handle)
+        return self.ask("close", handle, *(["silent"] if silent else []))
 
     def fork_close(self, handle):
         """pam_close_session in a child of the program."""

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 
-from harness import (PASSWORD, ROOT, Clock, Host, NotInTime, PamStack, Skip, Ssh, Sshd, Terminal, Varlink, VarlinkError,
+from harness import (PASSWORD, ROOT, Clock, Host, NotInTime, PamApp, PamStack, Skip, Ssh, Sshd, Terminal, Varlink, VarlinkError,
                      eventually, later, processes)
 
 # What the machine itself has, seen through the process that started run_file.py, which shares no namespace with us.
@@ -295,3 +295,15 @@ def test_the_runner_ends_a_file_at_its_time_limit_with_all_it_started():
     outcome = runner.Runner().run(file)
     assert [words for words, _details in outcome.failures] == ["does not end within 1 s, after 0 of 1 tests"]
     assert not processes.is_alive(int(marker.read_text("ascii")))
+
+
+def test_the_pam_application_does_what_it_is_told():
+    (host.pam_dir / "planted").write_text("account required pam_permit.so\nsession required pam_permit.so\n", "ascii")
+    app = PamApp(host)
+    assert app.begin(1, "planted", "alice").name == "PAM_SUCCESS"
+    assert app.item(1, "RHOST", "192.0.2.9").rc == 0
+    app.putenv(1, "NAME", "two\nlines \\ and all")
+    assert app.getenv(1, "NAME") == "two\nlines \\ and all"
+    assert app.account(1).rc == app.open(1).rc == app.close_session(1, silent=True).rc == app.end(1).rc == 0
+    assert int(app.ask("pid").name) == app.pid
+    assert app.quit() == 0

@@ -1,0 +1,51 @@
+"""Files, functions and lines stay small enough to be read."""
+from harness import ROOT
+from shape.house import House, functions
+
+FILE_LINES_MAX = 450
+FUNCTION_LINES_MAX = 70
+COLUMNS_MAX = 110
+
+
+def size_errors(name, text):
+    """What in one file is too long."""
+    lines = text.splitlines()
+    errors = [f"{name}: {len(lines)} lines, {FILE_LINES_MAX} at most"] if len(lines) > FILE_LINES_MAX else []
+    errors += [f"{name}:{number}: {len(line)} columns, {COLUMNS_MAX} at most" for number, line in enumerate(lines, 1)
+               if len(line) > COLUMNS_MAX]
+    errors += [f"{name}:{first}: {function} has {length} lines, {FUNCTION_LINES_MAX} at most"
+               for function, first, length in functions(text) if length > FUNCTION_LINES_MAX]
+    return errors
+
+
+def middle(numbers):
+    """The median."""
+    return sorted(numbers)[len(numbers) // 2] if numbers else 0
+
+
+def report(house):
+    """The sizes, as text."""
+    files = {name: len(house.read(name).splitlines()) for name in house.files if name.endswith(".c")}
+    sizes = [length for name in files for _function, _first, length in functions(house.read(name))]
+    return (f"{len(files)} files: median {middle(list(files.values()))}, most {max(files.values(), default=0)} lines; "
+            f"{len(sizes)} functions: median {middle(sizes)}, most {max(sizes, default=0)} lines")
+
+
+def test_files_functions_and_lines_are_short():
+    house = House(ROOT)
+    errors = [error for name in house.files for error in size_errors(name, house.read(name))]
+    assert not errors, "\n" + "\n".join([report(house), *errors])
+
+
+def test_what_is_too_long_would_be_seen():
+    body = "        call();\n" * FUNCTION_LINES_MAX
+    text = f"static int first(void) {{\n        return 0;\n}}\n\nint\nsecond(int a,\n        int b) {{\n{body}}}\n"
+    assert list(functions(text)) == [("first", 1, 3), ("second", 5, FUNCTION_LINES_MAX + 4)]
+    assert size_errors("x.c", text) == [f"x.c:5: second has {FUNCTION_LINES_MAX + 4} lines, {FUNCTION_LINES_MAX} at most"]
+    assert size_errors("x.c", "x" * (COLUMNS_MAX + 1)) == [f"x.c:1: {COLUMNS_MAX + 1} columns, {COLUMNS_MAX} at most"]
+    assert size_errors("x.c", "\n" * (FILE_LINES_MAX + 1)) == [f"x.c: {FILE_LINES_MAX + 1} lines, {FILE_LINES_MAX} at most"]
+
+
+def test_tables_and_types_are_not_functions():
+    assert not list(functions("static const struct row rows[] = {\n        { 1, call(2) },\n};\n\nstruct a {\n        int b;\n};\n"
+                              "int declared(void);\nint x = f(1);\n"))
