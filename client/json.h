@@ -45,11 +45,9 @@ uint32_t json_find(const struct json *json, uint32_t object, const char *name);
 bool json_is(const struct json *json, uint32_t token, const char *text);
 
 /* Decodes a string token into buf (size includes the NUL). Returns its length; -EINVAL (no string, or it
- * holds U+0000), -ENOBUFS (does not fit). On failure buf is untouched. */
+ * holds U+0000), -ENOBUFS (does not fit). On failure buf is untouched. (The name json_string is jansson's:
+ * libjwt would call ours.) */
 int json_read_string(const struct json *json, uint32_t token, char *buf, size_t size);
-/* Its former name, under which no symbol may exist: jansson, which libjwt calls, defines it too, and the one
- * in a program wins over the one in a library. */
-#define json_string json_read_string
 
 /* The writer. Commas and quotes are its business; that brackets close and keys differ is the caller's.
  * Once something did not fit (or a string was not UTF-8) it has failed, ignores all further calls, and
