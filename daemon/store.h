@@ -1,11 +1,18 @@
-/* store: the only memory, and the only door to LMDB. Speaks of sessions, devices, leaders, deadlines and keys; never of requests, rights or
- * processes. Values are copied out; no pointer into the map leaves this room.
+/* store: the only memory, and the only door to LMDB. Speaks of sessions, devices, leaders, deadlines and
+ * keys; never of requests, rights or processes. Values are copied out; no pointer into the map leaves this
+ * room.
  *
- * Returns: 0 done; < 0 negative errno, fatal for the request (the caller aborts its transaction); STORE_NOT_FOUND, STORE_END.
- * -ENOSPC: the map is full (or, for opens, the tenth that is kept for ends has been reached); -EIO and the rest: the store can no
- * longer be trusted to take writes. -EBADMSG: a record that cannot be read.
+ * Returns: 0 done; < 0 negative errno, fatal for the request (the caller aborts its transaction);
+ * STORE_NOT_FOUND, STORE_END. -ENOSPC: the map or the disk is full (or, for opens, the tenth that is kept
+ * for ends has been reached), or the turn has changed too many pages; -EIO and the rest: the store can no
+ * longer be trusted to take writes. -EBADMSG: a record that cannot be read, or a row that points to
+ * nothing.
  *
- * Threads: reads from the loop thread, turns from the writer thread. A store is opened once a process, never twice. */
+ * A call that fails may have done half of its writes. Only aborting its request undoes them; committing
+ * that request instead is refused with the same error.
+ *
+ * Threads: reads from the loop thread, one at a time; turns from one thread at a time, begun and ended on
+ * the same one. A store is opened once a process, never twice, and is not used across fork. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,22 +28,28 @@ struct store_txn;
 
 enum { STORE_NOT_FOUND = 1, STORE_END = 2 };
 
-/* Opens or makes the store in dir (0700; files 0600), takes the process lock, checks the schema version, clears dead readers. map_size 0: the default, 64 GiB reserved.
- * -EBUSY: another daemon has it, its pid in *ret_holder; -EPROTO: a schema of another version. */
+/* Opens or makes the store in dir (0700; files 0600; the folder above must be there), takes the process
+ * lock, checks the schema version, clears dead readers. map_size 0: the default, 64 GiB reserved. -EBUSY:
+ * another daemon has it, its pid in *ret_holder (0 if it cannot be told; the own pid if it is opened
+ * twice); -EPROTO: a schema of another version, or a foreign LMDB file; -EPERM: dir is not ours, or others
+ * may write to it. */
 int store_open(const char *dir, size_t map_size, struct store **ret, pid_t *ret_holder);
+/* All transactions must have ended. NULL inside is fine. */
 void store_close(struct store **store);
 
-/* A short read transaction: to be ended in the same round of the loop. */
+/* A short read transaction: to be ended in the same round of the loop. -EBUSY: one is under way. */
 int store_begin_read(struct store *store, struct store_txn **ret);
-/* The writer's outer transaction, a turn; and one request nested in it, which can fail without undoing the others. */
+/* The writer's outer transaction, a turn; and one request nested in it, which can fail without undoing the
+ * others. While the request is open the turn itself must not be used. */
 int store_begin_turn(struct store *store, struct store_txn **ret);
 int store_begin_request(struct store_txn *turn, struct store_txn **ret);
-/* Frees the transaction in any case. A request joins its turn; a turn is durable when this has returned 0. */
+/* Frees the transaction in any case. A request joins its turn; a turn is durable when this has returned 0,
+ * and has left nothing behind when it has not. */
 int store_commit(struct store_txn **txn);
 /* Ends a read, undoes a write; NULL is fine. */
 void store_abort(struct store_txn **txn);
 
-/* Checks MDB_reader table for readers killed -9; at start and on a timer. */
+/* Frees what readers killed -9 still pin; at start and on a timer. */
 int store_check_readers(struct store *store);
 
 /* How full the map is, in thousandths, and how many sessions it has. */
@@ -46,20 +59,29 @@ int store_count_sessions(struct store_txn *txn, uint64_t *ret);
 /* 16 random bytes made with the store. */
 void store_id(const struct store *store, uint8_t ret[static 16]);
 
+/* Walks everything: every record reads, every session is found by all that should point to it, nothing
+ * points to what is not there. 0; or -EBADMSG with a line about the first row that is wrong. */
+int store_check(struct store_txn *txn, char *ret_error, size_t size);
+
 /* ---- sessions ---- */
 
-/* Puts a new session with all that points to it (by sid, by leader, by deadline, by owner). -EEXIST if the sid is there; -ENOSPC already at nine tenths of the map. */
+/* Puts a new session with all that points to it (by sid, by leader, by deadline, by owner). -EEXIST if the
+ * sid is there; -ENOSPC already at nine tenths of the map (of a map below 2.5 MiB, at 64 pages from its
+ * end). */
 int store_open_session(struct store_txn *txn, const struct session *session);
-/* Replaces the record of a session that is there; keeps the indices right when leader or deadline changed. STORE_NOT_FOUND. */
+/* Replaces the record of a session that is there; keeps the indices right when leader, deadline, uid or state
+ * changed. STORE_NOT_FOUND. -EINVAL: it is there under another realm or user. */
 int store_put_session(struct store_txn *txn, const struct session *session);
-/* Takes it away with all that points to it. STORE_NOT_FOUND. */
+/* Takes it away with all that points to it. STORE_NOT_FOUND. That its uid goes by its user's name is
+ * remembered, as the user's devices are: a login that finds it there writes one page less. */
 int store_remove_session(struct store_txn *txn, const struct sid *sid);
 int store_find_session(struct store_txn *txn, const struct sid *sid, struct session *ret);
 /* The newest sid in the store. STORE_NOT_FOUND when it is empty. */
 int store_newest_sid(struct store_txn *txn, struct sid *ret);
 
-/* Lists go on from the last one seen, so a list survives its transaction: zero a cursor, call until STORE_END. Rows removed or added meanwhile are
- * skipped or seen, never repeated. */
+/* Lists go on from the last one seen, so a list survives its transaction: zero a cursor, call until
+ * STORE_END. Rows removed or added meanwhile are skipped or seen, never repeated. After -EBADMSG the next
+ * call goes on behind the row that could not be read. */
 struct store_cursor {
         bool started;
         size_t size;
@@ -67,22 +89,35 @@ struct store_cursor {
 };
 
 /* A user's sessions, oldest first. */
-int store_next_session_of_user(struct store_txn *txn, const char *realm, const char *user, struct store_cursor *cursor, struct session *ret);
+int store_next_session_of_user(struct store_txn *txn, const char *realm, const char *user,
+        struct store_cursor *cursor, struct session *ret);
 /* The sessions of all whose uid it is (several names may share one), in any realm. */
-int store_next_session_of_uid(struct store_txn *txn, uint32_t uid, struct store_cursor *cursor, struct session *ret);
+int store_next_session_of_uid(
+        struct store_txn *txn, uint32_t uid, struct store_cursor *cursor, struct session *ret);
 /* Every session, by time. */
 int store_next_session(struct store_txn *txn, struct store_cursor *cursor, struct session *ret);
 /* The sessions that one process leads. */
-int store_next_session_of_leader(struct store_txn *txn, const struct leader_id *leader, struct store_cursor *cursor, struct session *ret);
-/* The session with the earliest deadline_boot. STORE_NOT_FOUND if none has one. Only live sessions are in this index. */
+int store_next_session_of_leader(struct store_txn *txn, const struct leader_id *leader,
+        struct store_cursor *cursor, struct session *ret);
+/* The session with the earliest deadline_boot. STORE_NOT_FOUND if none has one. Only live sessions are in
+ * this index; those of an earlier boot stand among them until they are ended. */
 int store_first_deadline(struct store_txn *txn, struct session *ret);
 
 /* ---- devices ---- */
-int store_find_device(struct store_txn *txn, const char *realm, const char *user, const struct device_id *id, struct device *ret);
+
+/* STORE_NOT_FOUND. */
+int store_find_device(struct store_txn *txn, const char *realm, const char *user, const struct device_id *id,
+        struct device *ret);
 int store_put_device(struct store_txn *txn, const struct device *device);
-int store_next_device_of_user(struct store_txn *txn, const char *realm, const char *user, struct store_cursor *cursor, struct device *ret);
+int store_next_device_of_user(struct store_txn *txn, const char *realm, const char *user,
+        struct store_cursor *cursor, struct device *ret);
 
 /* ---- signing keys: opaque bytes under their kid; only keyring knows what is in them ---- */
+
+/* -EINVAL: a kid that is empty or longer than KID_MAX, or more than RECORD_MAX bytes. */
 int store_put_key(struct store_txn *txn, const char *kid, const void *bytes, size_t size);
-int store_next_key(struct store_txn *txn, struct store_cursor *cursor, char ret_kid[static 65], void *buf, size_t size, size_t *ret_size);
+/* By kid. -ENOBUFS: more than size bytes; the cursor has not moved. */
+int store_next_key(struct store_txn *txn, struct store_cursor *cursor, char ret_kid[static 65], void *buf,
+        size_t size, size_t *ret_size);
+/* STORE_NOT_FOUND. */
 int store_remove_key(struct store_txn *txn, const char *kid);

@@ -1,0 +1,163 @@
+/* store_check: whether the rows agree with each other. For `doctor` and for tests: it walks everything and
+ * mends nothing. */
+#include "daemon/store_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct check {
+        struct store_txn *txn;
+        char *error;
+        size_t size;
+};
+
+static int wrong(const struct check *check, enum database db, struct span key, const char *what) {
+        char hex[2 * 64 + 1] = "";
+
+        for (size_t i = 0; i < key.size && i < sizeof(hex) / 2; i++)
+                snprintf(hex + 2 * i, 3, "%02x", key.bytes[i]);
+        snprintf(check->error, check->size, "%s %s: %s", store_database_name(db), hex, what);
+        return -EBADMSG;
+}
+
+/* Positive when the row is not there. */
+static int has_row(const struct check *check, enum database db, const struct index_key *key) {
+        struct span value;
+
+        return row_get(check->txn, db, SPAN(*key), &value);
+}
+
+static int check_session(const struct check *check, struct span key, struct span value) {
+        struct index_key leader, deadline, owner;
+        struct session session;
+        struct span name;
+        int r;
+
+        r = session_read(key, value, &session);
+        if (r)
+                return wrong(check, DB_USER, key, "not a session of that name");
+        index_key_leader_of(&session, &leader);
+        index_key_deadline_of(&session, &deadline);
+        index_key_owner(session.uid, session.realm, session.user, &owner);
+
+        r = row_get(check->txn, DB_SID, SPAN_OF_SID(&session.sid), &name);
+        if (r < 0)
+                return r;
+        if (r || !span_equal(name, span_after(SPAN(owner), sizeof(session.uid))))
+                return wrong(check, DB_USER, key, "not found by its sid");
+        r = has_row(check, DB_LEADER, &leader);
+        if (r)
+                return r < 0 ? r : wrong(check, DB_USER, key, "not found by its leader");
+        r = has_row(check, DB_OWNER, &owner);
+        if (r)
+                return r < 0 ? r : wrong(check, DB_USER, key, "not found by its owner");
+        r = session_has_deadline(&session) ? has_row(check, DB_DEADLINE, &deadline) : 0;
+        if (r)
+                return r < 0 ? r : wrong(check, DB_USER, key, "not found by its deadline");
+        return 0;
+}
+
+static int check_user_row(const struct check *check, struct span key, struct span value) {
+        struct device device;
+
+        if (key.size <= RECORD_ID_SIZE)
+                return wrong(check, DB_USER, key, "too short for a key");
+
+        switch (key.bytes[key.size - RECORD_ID_SIZE - 1]) {
+        case RECORD_SESSION:
+                return check_session(check, key, value);
+        case RECORD_DEVICE:
+                return device_read(key, value, &device)
+                               ? wrong(check, DB_USER, key, "not a device of that name")
+                               : 0;
+        default:
+                return wrong(check, DB_USER, key, "of an unknown kind");
+        }
+}
+
+static int check_sid_row(const struct check *check, struct span key, struct span value) {
+        struct session session;
+
+        return session_load(check->txn, key, value, &session)
+                       ? wrong(check, DB_SID, key, "points to no session")
+                       : 0;
+}
+
+/* The session that an index's key ends in; positive if there is none. */
+static int find_indexed(const struct check *check, struct span key, struct session *ret) {
+        struct sid sid;
+
+        if (key.size < sizeof(sid.bytes))
+                return STORE_NOT_FOUND;
+        memcpy(sid.bytes, key.bytes + key.size - sizeof(sid.bytes), sizeof(sid.bytes));
+        return store_find_session(check->txn, &sid, ret);
+}
+
+static int check_leader_row(const struct check *check, struct span key, struct span value) {
+        struct session session;
+        struct index_key own;
+
+        if (find_indexed(check, key, &session))
+                return wrong(check, DB_LEADER, key, "points to no session");
+        index_key_leader_of(&session, &own);
+        return span_equal(SPAN(own), key)
+                       ? 0
+                       : wrong(check, DB_LEADER, key, "points to a session of another leader");
+}
+
+static int check_deadline_row(const struct check *check, struct span key, struct span value) {
+        struct session session;
+        struct index_key own;
+
+        if (find_indexed(check, key, &session))
+                return wrong(check, DB_DEADLINE, key, "points to no session");
+        index_key_deadline_of(&session, &own);
+        if (!session_has_deadline(&session) || !span_equal(SPAN(own), key))
+                return wrong(check, DB_DEADLINE, key, "points to a session without that deadline");
+        return 0;
+}
+
+static int check_owner_row(const struct check *check, struct span key, struct span value) {
+        char realm[REALM_MAX + 1], user[USER_MAX + 1];
+
+        if (key.size < sizeof(uint32_t) || owner_read(span_after(key, sizeof(uint32_t)), realm, user))
+                return wrong(check, DB_OWNER, key, "names nobody");
+        return 0;
+}
+
+static int check_key_row(const struct check *check, struct span key, struct span value) {
+        return key.size > KID_MAX || value.size > RECORD_MAX ? wrong(check, DB_KEY, key, "too long") : 0;
+}
+
+static int check_rows(const struct check *check, enum database db,
+        int (*check_row)(const struct check *, struct span, struct span)) {
+        struct store_cursor cursor = { 0 };
+        struct span key, value;
+        int r;
+
+        do {
+                r = row_next(check->txn, db, SPAN_EMPTY, &cursor, &key, &value);
+                if (!r)
+                        r = check_row(check, key, value);
+        } while (!r);
+        return r == STORE_END ? 0 : r;
+}
+
+int store_check(struct store_txn *txn, char *ret_error, size_t size) {
+        const struct check check = { .txn = txn, .error = ret_error, .size = size };
+        int r;
+
+        r = check_rows(&check, DB_USER, check_user_row);
+        if (!r)
+                r = check_rows(&check, DB_SID, check_sid_row);
+        if (!r)
+                r = check_rows(&check, DB_LEADER, check_leader_row);
+        if (!r)
+                r = check_rows(&check, DB_DEADLINE, check_deadline_row);
+        if (!r)
+                r = check_rows(&check, DB_OWNER, check_owner_row);
+        if (!r)
+                r = check_rows(&check, DB_KEY, check_key_row);
+        return r;
+}
