@@ -1,5 +1,5 @@
-"""clock: the hooked daemon's two clocks, moved by hand. The file is what SESSJWT_TEST_CLOCK names: two native int64,
-offsets in microseconds of the wall clock and of the boot clock, mapped by both sides."""
+"""clock: the hooked daemon's two clocks, moved by hand. The file is what SESSJWT_TEST_CLOCK names: two native
+int64, offsets in microseconds of the wall clock and of the boot clock, mapped by both sides."""
 import mmap
 import os
 import struct

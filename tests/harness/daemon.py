@@ -1,4 +1,5 @@
-"""daemon: sessjwtd under test, started and watched as a service manager would: foreground, notify socket, its log."""
+"""daemon: sessjwtd under test, started and watched as a service manager would: foreground, notify socket, its
+log."""
 import os
 import pathlib
 import select
@@ -22,12 +23,13 @@ class DaemonFailed(AssertionError):
 class Daemon:
     """A daemon with folders of its own; start() starts it, again and again if wanted, over the same state.
 
-    config: text of its configuration file. hooked: the test build (clock, hooks, boot id) or the product. hooks:
-    "name=kill,name:3=stop". clock: a Clock. boot_id: a UUID, pretends another boot. disk: keep the state on the disk
-    of the checkout. runtime_dir: where its sockets are; the module's default path if it is not given."""
+    config: text of its configuration file. hooked: the test build (clock, hooks, boot id) or the product.
+    hooks: "name=kill,name:3=stop". clock: a Clock. boot_id: a UUID, pretends another boot. disk: keep the
+    state on the disk of the checkout. runtime_dir: where its sockets are; the module's default path if it is
+    not given."""
 
-    def __init__(self, host, config="", *, hooked=True, disk=False, state_dir=None, runtime_dir=None, clock=None,
-                 boot_id=None, environment=None, user=None):
+    def __init__(self, host, config="", *, hooked=True, disk=False, state_dir=None, runtime_dir=None,
+                 clock=None, boot_id=None, environment=None, user=None):
         global _count
         _count += 1
         self.dir = pathlib.Path(host.dir) / f"daemon-{_count}"
@@ -57,7 +59,7 @@ class Daemon:
         state_dir.mkdir(mode=0o700)
         return state_dir
 
-    # ---- where it is --------------------------------------------------------------------------------------------
+    # ---- where it is ---------------------------------------------------------------------------------------
 
     @property
     def varlink_socket(self):
@@ -84,10 +86,11 @@ class Daemon:
         """Replaces the configuration; it counts from the next start or reload."""
         self.config_file.write_text(text, "utf-8")
 
-    # ---- start and stop -----------------------------------------------------------------------------------------
+    # ---- start and stop ------------------------------------------------------------------------------------
 
     def start(self, hooks=None, ready=True, seconds=10.0, **environment):
-        """Starts it and waits for READY=1; ready=False: does not wait (a hook that kills it at start, say)."""
+        """Starts it and waits for READY=1; ready=False: does not wait (a hook that kills it at start,
+        say)."""
         need(self.program)
         assert self.process is None or self.process.poll() is not None, "it is still running"
         with tempfile.TemporaryDirectory(prefix="notify-", dir=self.dir) as folder, \
@@ -96,8 +99,8 @@ class Daemon:
             notify.bind(f"{folder}/socket")
             os.chmod(f"{folder}/socket", 0o666)
             self.process = subprocess.Popen(
-                self._as_user() + self.command_line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                env=self._environment(hooks, environment, f"{folder}/socket"), process_group=0)
+                self._as_user() + self.command_line, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd="/", env=self._environment(hooks, environment, f"{folder}/socket"), process_group=0)
             if ready:
                 self._wait_ready(notify, time.monotonic() + seconds)
         return self
@@ -106,8 +109,9 @@ class Daemon:
         return ["setpriv", f"--reuid={self.user}", "--init-groups", "--"] if self.user else []
 
     def _environment(self, hooks, more, notify):
-        environment = {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "NOTIFY_SOCKET": notify}
-        environment |= {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": notify}
+        sanitizers = [name for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ]
+        environment |= {name: os.environ[name] for name in sanitizers}
         if hooks:
             environment["SESSJWT_TEST_HOOKS"] = hooks
         if self.clock:
@@ -128,7 +132,8 @@ class Daemon:
                         if b"READY=1" in notify.recv(65536).split(b"\n"):
                             return
                     elif not select.select([notify], [], [], 0)[0]:
-                        raise DaemonFailed(f"sessjwtd ended with status {self.process.wait()}:\n{self.log()[-4000:]}")
+                        status = self.process.wait()
+                        raise DaemonFailed(f"sessjwtd ended with status {status}:\n{self.log()[-4000:]}")
         finally:
             os.close(pidfd)
         raise DaemonFailed(f"sessjwtd did not become ready:\n{self.log()[-4000:]}")
@@ -138,7 +143,8 @@ class Daemon:
         return self.process is not None and self.process.poll() is None
 
     def wait_ended(self, seconds=10.0):
-        """Waits until it has ended by itself (a hook's kill, say) and returns its status as Popen does (-9, 1, …)."""
+        """Waits until it has ended by itself (a hook's kill, say) and returns its status as Popen does (-9,
+        1, …)."""
         processes.wait_gone(self.process.pid, seconds)
         return self.process.wait()
 
@@ -175,7 +181,7 @@ class Daemon:
         """SIGCONT."""
         self.process.send_signal(signal.SIGCONT)
 
-    # ---- what it shows ------------------------------------------------------------------------------------------
+    # ---- what it shows -------------------------------------------------------------------------------------
 
     def log(self, after=0):
         """Its standard error and output since the first start, from offset `after` on."""

@@ -1,7 +1,7 @@
 """host: a fresh world for a test file, in the mount and network namespaces that run_file.py entered.
 
-It has its own users, /etc/pam.d, /run, /dev with a system log, /var/log, and addresses on its loopback; all on a
-file system of its own in memory. The machine sees none of it and is not changed by it."""
+It has its own users, /etc/pam.d, /run, /dev with a system log, /var/log, and addresses on its loopback; all
+on a file system of its own in memory. The machine sees none of it and is not changed by it."""
 import ipaddress
 import os
 import pathlib
@@ -16,19 +16,28 @@ from .skip import Skip
 from .syslog import Syslog
 
 PASSWORD = "open sesame"
-_PASSWORD_HASH = "$6$sessjwttest$tkAOuH6SHls6wrGm/hjSCx9CiuyI3QNfrudbkT3UxIpDHThdOsojJiM1SolmkZJc03vG2XaRUM9XYz7FXvpx.."
+_PASSWORD_HASH = ("$6$sessjwttest$"
+                  "tkAOuH6SHls6wrGm/hjSCx9CiuyI3QNfrudbkT3UxIpDHThdOsojJiM1SolmkZJc03vG2XaRUM9XYz7FXvpx..")
 _NO_PASSWORD = "*"
 _FIRST_UID = 2000
+_FIRST_GID = 3000
 
 SERVER = "192.0.2.1"
 SERVER6 = "2001:db8::1"
 CLIENT = "192.0.2.10"
 
+_SUDOERS = """\
+Defaults !lecture
+root ALL=(ALL:ALL) ALL
+%sudo ALL=(ALL:ALL) NOPASSWD: ALL
+"""
+
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
 class Host:
-    """The world. One a file; users: created at once, see add_user. disk: the folder is in build/, for real fsyncs.
+    """The world. One a file; users: created at once, see add_user. disk: the folder is in build/, for real
+    fsyncs.
 
     dir         its folder (0755), for whatever a test keeps in files
     runtime_dir /run/sessjwt, empty
@@ -61,7 +70,7 @@ class Host:
         os.chmod(folder, 0o755)
         return pathlib.Path(folder)
 
-    # ---- the machine's places that we cover with our own --------------------------------------------------------
+    # ---- the machine's places that we cover with our own ---------------------------------------------------
 
     def _cover_machine(self):
         etc = self.dir / "etc"
@@ -88,7 +97,7 @@ class Host:
     @staticmethod
     def _cover_sudo(etc):
         sudoers = etc / "sudoers"
-        sudoers.write_text("Defaults !lecture\nroot ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) NOPASSWD: ALL\n", "ascii")
+        sudoers.write_text(_SUDOERS, "ascii")
         sudoers.chmod(0o440)
         namespaces.bind(sudoers, "/etc/sudoers")
         if os.path.isdir("/var/lib/sudo"):
@@ -112,15 +121,17 @@ class Host:
         (dev / "fd").symlink_to("/proc/self/fd")
         namespaces.mount(dev, "/dev", None, namespaces.MS_BIND | namespaces.MS_REC)
 
-    # ---- users --------------------------------------------------------------------------------------------------
+    # ---- users ---------------------------------------------------------------------------------------------
 
     def add_user(self, name, uid=None, groups=(), password=PASSWORD, shell="/bin/bash"):
-        """A user with a home, a group of the same name and number, and a password (None: none that would fit)."""
+        """A user with a home, a group of the same name and number, and a password (None: none that would
+        fit)."""
         uid = uid if uid is not None else _FIRST_UID + len(self._users)
         self._users[name] = uid
         home = self.dir / "home" / name
         home.mkdir(parents=True, mode=0o755)
-        _replace_line("/etc/passwd", name, f"{name}:x:{uid}:{uid}:{name}:{home}:{shell}", uid if uid >= 1000 else None)
+        row = f"{name}:x:{uid}:{uid}:{name}:{home}:{shell}"
+        _replace_line("/etc/passwd", name, row, uid if uid >= _FIRST_UID else None)
         _replace_line("/etc/shadow", name, f"{name}:{_hash(password)}:19000:0:99999:7:::")
         _replace_line("/etc/group", name, f"{name}:x:{uid}:")
         for group in groups:
@@ -139,8 +150,8 @@ class Host:
             rows = [line.rstrip("\n").split(":") for line in file]
         row = next((row for row in rows if row[0] == name), None)
         if row is None:
-            taken = {int(row[2]) for row in rows}
-            row = [name, "x", str(gid if gid is not None else max(3000, max(g for g in taken if g < 60000) + 1)), ""]
+            taken = [int(row[2]) for row in rows if int(row[2]) < 60000]
+            row = [name, "x", str(gid if gid is not None else max(_FIRST_GID, max(taken) + 1)), ""]
         everybody = [member for member in row[3].split(",") if member]
         everybody += [member for member in members if member not in everybody]
         _replace_line("/etc/group", name, ":".join(row[:3] + [",".join(everybody)]))
@@ -164,7 +175,7 @@ class Host:
         os.chown(path, entry.pw_uid, entry.pw_gid)
         return path
 
-    # ---- network ------------------------------------------------------------------------------------------------
+    # ---- network -------------------------------------------------------------------------------------------
 
     def add_address(self, address):
         """Gives the loopback one more address, so that logins can come from it."""
@@ -173,10 +184,11 @@ class Host:
         parsed = ipaddress.ip_address(address)
         if not parsed.is_loopback:
             more = ["nodad"] if parsed.version == 6 else []
-            subprocess.run(["ip", "address", "add", f"{address}/{parsed.max_prefixlen}", "dev", "lo", *more], check=True)
+            with_prefix = f"{address}/{parsed.max_prefixlen}"
+            subprocess.run(["ip", "address", "add", with_prefix, "dev", "lo", *more], check=True)
         self._addresses.add(address)
 
-    # ---- the product --------------------------------------------------------------------------------------------
+    # ---- the product ---------------------------------------------------------------------------------------
 
     def install_command(self):
         """Puts sessjwt into /usr/local/bin, where every user's PATH finds it and every user may read it."""
@@ -188,9 +200,11 @@ class Host:
         namespaces.bind(folder, "/usr/local/bin")
 
     def run_as(self, user, *argv, text_in="", timeout=30):
-        """Runs a program as a user (his groups too), outside of any session. Returns subprocess.CompletedProcess."""
-        wanted = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups", "--", *map(str, argv)]
-        return subprocess.run(wanted, input=text_in, capture_output=True, text=True, timeout=timeout, check=False)
+        """Runs a program as a user (his groups too), outside of any session. Returns
+        subprocess.CompletedProcess."""
+        become = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups", "--"]
+        return subprocess.run([*become, *map(str, argv)], input=text_in, capture_output=True, text=True,
+                              timeout=timeout, check=False)
 
     def close(self):
         """Lets go of the folder; the mounts end with the namespace."""
@@ -215,14 +229,16 @@ def _hash(password):
         return _PASSWORD_HASH
     if password is None:
         return _NO_PASSWORD
-    return subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=password, capture_output=True, text=True,
-                          check=True).stdout.strip()
+    done = subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=password, capture_output=True,
+                          text=True, check=True)
+    return done.stdout.strip()
 
 
 def _replace_line(path, name, line, uid=None):
     """Replaces (or appends, or with None removes) the row of `name`, and drops others with the same uid."""
     with open(path, encoding="utf-8") as file:
         rows = file.read().splitlines()
-    kept = [row for row in rows if row.split(":")[0] != name and (uid is None or row.split(":")[2] != str(uid))]
+    kept = [row for row in rows
+            if row.split(":")[0] != name and (uid is None or row.split(":")[2] != str(uid))]
     with open(path, "w", encoding="utf-8") as file:  # in place: it is a bind mount, nobody can rename over it
         file.write("".join(row + "\n" for row in kept + ([line] if line is not None else [])))

@@ -1,7 +1,8 @@
 """lifetime: what a test has started, and that it ends with the test.
 
-Whatever is registered while a test runs is closed after it, the last one first; what a file registers while it is
-loaded lives until the file's last test. On failure each is asked for its diagnosis() before it is closed."""
+Whatever is registered while a test runs is closed after it, the last one first; what a file registers while
+it is loaded lives until the file's last test. On failure each is asked for its diagnosis() before it is
+closed."""
 import traceback
 
 _owned = []
@@ -25,7 +26,7 @@ def unwind(to=0):
         thing = _owned.pop()
         try:
             thing.close()
-        except Exception:  # pylint: disable=broad-except  # the others must be closed all the same
+        except Exception:  # the others must be closed all the same
             errors.append(traceback.format_exc())
     return errors
 

@@ -1,4 +1,5 @@
-"""namespaces: a mount and network namespace of our own, and mounts in it. Root only; the machine sees none of it."""
+"""namespaces: a mount and network namespace of our own, and mounts in it. Root only; the machine sees none of
+it."""
 import ctypes
 import os
 import struct
@@ -52,7 +53,8 @@ def _loopback_up():
 
 
 def enter(network=True):
-    """unshare --mount [--net] --propagation private for this process. False, with the reason kept, where that cannot be."""
+    """unshare --mount [--net] --propagation private for this process. False, with the reason kept, where that
+    cannot be."""
     if os.geteuid() != 0:
         _entered["why_not"] = "needs root for private mount and network namespaces"
         return False

@@ -1,4 +1,5 @@
-"""pam_stack: service files for /etc/pam.d, modelled on Debian 12's, with our two lines where a test wants them."""
+"""pam_stack: service files for /etc/pam.d, modelled on Debian 12's, with our two lines where a test wants
+them."""
 import pathlib
 
 from . import paths
@@ -6,7 +7,8 @@ from . import paths
 ACCOUNT_CONTROL = "[success=ok perm_denied=die default=ignore]"
 SESSION_CONTROL = "[success=ok session_err=die default=ignore]"
 
-# Debian's common-* as pam-auth-update writes them, without what a single machine adds (systemd, LDAP, capabilities).
+# Debian's common-* as pam-auth-update writes them, without what a single machine adds (systemd, LDAP,
+# capabilities).
 _COMMON = {
     "common-auth": """\
 auth    [success=1 default=ignore]  pam_unix.so nullok
@@ -32,7 +34,8 @@ password required                    pam_permit.so
 }
 _COMMON["common-session-noninteractive"] = _COMMON["common-session"]
 
-# @ACCOUNT@, @BEFORE@ and @AFTER@ are where our lines go: BEFORE stands before any pam_env, AFTER behind the last one.
+# @ACCOUNT@, @BEFORE@ and @AFTER@ are where our lines go: BEFORE stands before any pam_env, AFTER behind the
+# last one.
 _SERVICES = {
     "sshd": """\
 @include common-auth
@@ -114,15 +117,17 @@ def _write(folder, name, text):
 
 
 class PamStack:
-    """One service file. folder: a Host, or where service files are. service: one of sshd, login, su, sudo, …, or a new
-    name, which then has sshd's stack. position: our session line `before` or `after` pam_env user_readenv=1.
+    """One service file. folder: a Host, or where service files are. service: one of sshd, login, su, sudo, …,
+    or a new name, which then has sshd's stack. position: our session line `before` or `after` pam_env
+    user_readenv=1.
 
-    module: path of pam_sessjwt.so; None leaves our lines out. options: the module's, as text. socket: None leaves the
-    option out. session, account: False leaves that line out. *_control: what stands in brackets."""
+    module: path of pam_sessjwt.so; None leaves our lines out. options: the module's, as text. socket: None
+    leaves the option out. session, account: False leaves that line out. *_control: what stands in
+    brackets."""
 
-    def __init__(self, folder, service="sshd", *, module=paths.MODULE, options="", socket="/run/sessjwt/login",
-                 position="before", account=True, session=True, account_control=ACCOUNT_CONTROL,
-                 session_control=SESSION_CONTROL):
+    def __init__(self, folder, service="sshd", *, module=paths.MODULE, options="",
+                 socket="/run/sessjwt/login", position="before", account=True, session=True,
+                 account_control=ACCOUNT_CONTROL, session_control=SESSION_CONTROL):
         assert position in ("before", "after"), position
         arguments = " ".join(filter(None, [str(module), socket and f"socket={socket}", options]))
         account_line = f"-account {account_control} {arguments}" if module and account else ""

@@ -1,4 +1,5 @@
-"""processes: what /proc and pidfds say of processes and TCP connections. Ends processes by recorded pid, never by name."""
+"""processes: what /proc and pidfds say of processes and TCP connections. Ends processes by recorded pid,
+never by name."""
 import os
 import select
 import signal

@@ -2,11 +2,11 @@
 
     python3 tests/harness/run_file.py FILE [PATTERN…]
 
-Every function test_… of FILE is a test; its name is the sentence. PATTERN: only tests whose name has one of them.
-Writes TAP. Enters private mount and network namespaces (when root) before it imports the file.
+Every function test_… of FILE is a test; its name is the sentence. PATTERN: only tests whose name has one of
+them. Writes TAP. Enters private mount and network namespaces (when root) before it imports the file.
 
-Two processes: a child runs the tests; we keep house: whatever the tests' processes leave behind becomes our child
-(PR_SET_CHILD_SUBREAPER), is reaped at once, and is killed when the tests are over."""
+Two processes: a child runs the tests; we keep house: whatever the tests' processes leave behind becomes our
+child (PR_SET_CHILD_SUBREAPER), is reaped at once, and is killed when the tests are over."""
 import ast
 import ctypes
 import importlib.util
@@ -23,8 +23,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
-from harness import lifetime, namespaces, processes  # noqa: E402  # pylint: disable=wrong-import-position
-from harness.skip import Skip  # noqa: E402  # pylint: disable=wrong-import-position
+from harness import lifetime, namespaces, processes
+from harness.skip import Skip
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -35,14 +35,18 @@ def _prctl(option, value):
     ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)
 
 
-# ---- the keeper -------------------------------------------------------------------------------------------------
+# ---- the keeper --------------------------------------------------------------------------------------------
 
-def keep(tests):
-    """Reaps until the tests' process has ended, then ends what is left. Returns the status to exit with."""
+def keep(tests, patient=False):
+    """Reaps until the tests' process has ended, then ends what is left. Returns the status to exit with.
+    patient: an interrupt is the child's to answer."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     ended = {"by": None}
 
     def on_signal(number, _frame):
+        if patient and number == signal.SIGINT:
+            return
         ended["by"] = number
         processes.send(tests, signal.SIGKILL)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -78,10 +82,11 @@ def end_leftovers():
             return
 
 
-# ---- the tests' process -----------------------------------------------------------------------------------------
+# ---- the tests' process ------------------------------------------------------------------------------------
 
 class Output:
-    """Descriptors 1 and 2 of this process and all it starts, kept until it is known whether they are wanted."""
+    """Descriptors 1 and 2 of this process and all it starts, kept until it is known whether they are
+    wanted."""
 
     def __init__(self):
         self.tap = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -108,11 +113,11 @@ class Output:
 
 
 def explain(error, path):
-    """The trace, and the values that the test's own functions had."""
+    """The trace; and where it has no words of its own, the values that the test's own function had."""
     lines = traceback.format_exception(type(error), error, error.__traceback__)
     frames = [frame for frame, _line in traceback.walk_tb(error.__traceback__)
               if frame.f_code.co_filename == str(path) and frame.f_code.co_name != "<module>"]
-    for frame in frames[-1:]:
+    for frame in frames[-1:] if not str(error) else []:
         lines.append(f"values in {frame.f_code.co_name}:\n")
         lines += [f"    {name} = {_shorten(value)}\n" for name, value in frame.f_locals.items()]
     return "".join(lines)
@@ -121,7 +126,7 @@ def explain(error, path):
 def _shorten(value):
     try:
         text = repr(value)
-    except Exception:  # pylint: disable=broad-except  # a broken repr must not hide the failure
+    except Exception:  # a broken repr must not hide the failure
         text = object.__repr__(value)
     return text if len(text) <= _VALUE_MAX else text[:_VALUE_MAX] + "…"
 
@@ -137,7 +142,7 @@ def run_one(test, output, path):
         reason = str(skip)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # pylint: disable=broad-except  # SystemExit too: the next test is not to be lost
+    except BaseException as error:  # SystemExit too: the next test is not to be lost
         problem = explain(error, path) + "\n".join(lifetime.diagnoses())
     problem += "".join(lifetime.unwind(mark))
     if problem:
@@ -156,7 +161,8 @@ def load(path):
 def names_in(path):
     """Names of the tests in a file, without importing it."""
     tree = ast.parse(path.read_text("utf-8"), str(path))
-    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [name for name in names if name.startswith("test_")]
 
 
 def sentence(name):
@@ -175,7 +181,7 @@ def run(path, patterns):
         module, reason, broken = load(path), None, None
     except Skip as skip:
         reason, broken = str(skip), None
-    except BaseException as error:  # pylint: disable=broad-except
+    except BaseException as error:
         reason, broken = None, explain(error, path) + "\n".join(lifetime.diagnoses()) + output.text()
     for number, name in enumerate(names, 1):
         if broken is not None:
@@ -200,7 +206,6 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     path = pathlib.Path(sys.argv[1]).resolve()
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
     namespaces.enter()
     folder = tempfile.mkdtemp(prefix="sessjwt-")
     os.chmod(folder, 0o755)
@@ -215,10 +220,10 @@ def main():
     status = 1
     try:
         status = run(path, sys.argv[2:])
-    except BaseException:  # pylint: disable=broad-except
+    except BaseException:
         traceback.print_exc()
     sys.stdout.flush()
-    os._exit(status)  # pylint: disable=protected-access  # threads that read terminals may still wait
+    os._exit(status)  # threads that read terminals may still wait
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ class Result:
 
 
 class Ssh:
-    """Clients of one Sshd. Keys are made when first named and put into the users' authorized_keys by trust()."""
+    """Clients of one Sshd. Keys are made when first named and put into the users' authorized_keys by
+    trust()."""
 
     def __init__(self, sshd):
         need("ssh", "ssh-keygen")
@@ -36,11 +37,11 @@ class Ssh:
         self.host = sshd.host
         self.dir = sshd.dir / "client"
         self.dir.mkdir(mode=0o755)
-        self._known_hosts = self.dir / "known_hosts"
+        self.known_hosts = self.dir / "known_hosts"
         key = pathlib.Path(f"{sshd.host_key}.pub").read_text("ascii").split()[:2]
-        self._known_hosts.write_text(f"* {' '.join(key)}\n", "ascii")
+        self.known_hosts.write_text(f"* {' '.join(key)}\n", "ascii")
 
-    # ---- keys ---------------------------------------------------------------------------------------------------
+    # ---- keys ----------------------------------------------------------------------------------------------
 
     def key(self, name, kind="ed25519"):
         """Path of the private key of that name, made at first use."""
@@ -55,21 +56,21 @@ class Ssh:
 
     def fingerprint(self, name):
         """Its SHA256:… fingerprint."""
-        line = subprocess.run(["ssh-keygen", "-l", "-f", f"{self.key(name)}.pub"], capture_output=True, text=True,
-                              check=True).stdout
-        return line.split()[1]
+        done = subprocess.run(["ssh-keygen", "-l", "-f", f"{self.key(name)}.pub"], capture_output=True,
+                              text=True, check=True)
+        return done.stdout.split()[1]
 
     def trust(self, user, *names):
         """Lets these keys log in as the user, and no others."""
         self.host.write_file(user, ".ssh/authorized_keys", "".join(self.public_key(name) for name in names))
 
     def certify(self, name, principal, ca="ca", key_id=None, serial=1):
-        """Signs the key with the authority (a key too; give TrustedUserCAKeys=ssh.key("ca") + ".pub" to the Sshd).
-        Logins with this key then show the certificate."""
-        subprocess.run(["ssh-keygen", "-q", "-s", self.key(ca), "-I", key_id or name, "-n", principal, "-z", str(serial),
-                        f"{self.key(name)}.pub"], check=True)
+        """Signs the key with the authority (a key too; give TrustedUserCAKeys=ssh.key("ca") + ".pub" to the
+        Sshd). Logins with this key then show the certificate."""
+        subprocess.run(["ssh-keygen", "-q", "-s", self.key(ca), "-I", key_id or name, "-n", principal, "-z",
+                        str(serial), f"{self.key(name)}.pub"], check=True)
 
-    # ---- one command --------------------------------------------------------------------------------------------
+    # ---- one command ---------------------------------------------------------------------------------------
 
     def run(self, user, *command, timeout=30, text_in=None, **how):
         """Logs in, runs the command (joined by blanks), waits. how: see arguments()."""
@@ -87,33 +88,35 @@ class Ssh:
 
     @staticmethod
     def _finish(arguments, timeout, text_in):
-        done = subprocess.run([str(word) for word in arguments], capture_output=True, text=True, timeout=timeout,
-                              input=text_in if text_in is not None else "", errors="replace", env=_environment(),
+        done = subprocess.run([str(word) for word in arguments], capture_output=True, text=True,
+                              timeout=timeout, input=text_in or "", errors="replace", env=_environment(),
                               check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 
-    # ---- a login that stays -------------------------------------------------------------------------------------
+    # ---- a login that stays --------------------------------------------------------------------------------
 
-    def start(self, user, *command, tty=False, shell=True, **how):
-        """Starts a login and does not wait. tty: on a terminal (-tt). shell=False: -N. how: see arguments()."""
+    def start(self, user, *command, tty=False, shell=True, columns=200, **how):
+        """Starts a login and does not wait. tty: on a terminal (-tt). shell=False: -N. how: see
+        arguments()."""
         extra = list(how.pop("extra", ()))
         extra += ["-tt"] if tty else []
         extra += [] if shell else ["-N", "-v"]
         arguments = self.arguments("ssh", user, extra=extra, **how) + ([" ".join(command)] if command else [])
-        return Login(arguments, tty)
+        return Login(arguments, tty, columns)
 
-    def arguments(self, program, user, *, key=None, password=None, method=None, source=CLIENT, server=None, extra=(),
-                  options=None):
+    def arguments(self, program, user, *, key=None, password=None, method=None, source=CLIENT, server=None,
+                  extra=(), options=None):
         """The command line up to the host.
 
-        key: a key's name. password: True for the user's usual one, or text (asked by keyboard-interactive too).
-        method: what the client may use, in order; made of key and password if it is not given. source, server:
-        addresses to come from and go to (None: as the kernel chooses, to 127.0.0.1). extra: more words. options:
-        {"ControlPath": …} as -o."""
+        key: a key's name. password: True for the user's usual one, or text (asked by keyboard-interactive
+        too). method: what the client may use, in order; made of key and password if it is not given. source,
+        server: addresses to come from and go to (None: as the kernel chooses, to 127.0.0.1). extra: more
+        words. options: {"ControlPath": …} as -o."""
         settings = {
-            "BatchMode": "no" if password else "yes", "UserKnownHostsFile": self._known_hosts, "LogLevel": "INFO",
-            "GlobalKnownHostsFile": "/dev/null", "StrictHostKeyChecking": "yes", "IdentityAgent": "none",
-            "IdentitiesOnly": "yes", "GSSAPIAuthentication": "no", "ConnectTimeout": "10", "NumberOfPasswordPrompts": "1",
+            "BatchMode": "no" if password else "yes", "NumberOfPasswordPrompts": "1", "LogLevel": "INFO",
+            "UserKnownHostsFile": self.known_hosts, "GlobalKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "yes", "IdentityAgent": "none", "IdentitiesOnly": "yes",
+            "GSSAPIAuthentication": "no", "ConnectTimeout": "10",
             "PreferredAuthentications": method or _methods(key, password),
         }
         if source:
@@ -146,16 +149,17 @@ def _server_for(source):
 
 
 def _environment():
-    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"TERM": "xterm", "LC_ALL": "C"}
+    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"TERM": "dumb"}
 
 
 class Login:
-    """A client that runs. Without a tty: say() writes to its standard input, out() and err() are what it wrote."""
+    """A client that runs. Without a tty: say() writes to its standard input, out() and err() are what it
+    wrote."""
 
     _count = 0
 
-    def __init__(self, arguments, tty):
-        self.terminal = Terminal(arguments, env=_environment()) if tty else None
+    def __init__(self, arguments, tty, columns=200):
+        self.terminal = Terminal(arguments, env=_environment(), columns=columns) if tty else None
         if tty:
             self.process = self.terminal.process
         else:
@@ -239,7 +243,8 @@ class Login:
         return self.wait_closed(seconds)
 
     def vanish(self):
-        """The client is killed, as when a laptop goes to sleep for ever (but the kernel closes the connection)."""
+        """The client is killed, as when a laptop goes to sleep for ever (but the kernel closes the
+        connection)."""
         self.process.kill()
         self.process.wait()
 

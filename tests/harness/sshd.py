@@ -1,4 +1,5 @@
-"""sshd: the real OpenSSH server, private: own keys, own port, own PAM service; as Debian runs it in all else."""
+"""sshd: the real OpenSSH server, private: own keys, own port, own PAM service; as Debian runs it in all
+else."""
 import pathlib
 import signal
 import socket
@@ -9,6 +10,7 @@ from .skip import need
 from .waiting import eventually
 
 PROGRAM = "/usr/sbin/sshd"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _OPTIONS = {
     "UsePAM": "yes", "UseDNS": "no", "PidFile": "none", "LogLevel": "VERBOSE", "StrictModes": "yes",
@@ -29,8 +31,9 @@ def _free_port():
 class Sshd:
     """A server on every address of the host. service: its PAM service, which sshd takes from its own name.
 
-    options: sshd_config words that differ from _OPTIONS, as Sshd(host, AuthenticationMethods="publickey"); a value of
-    None drops the word; MatchBlock="…" is text put at the end. environment: its environment, LD_PRELOAD and the like."""
+    options: sshd_config words that differ from _OPTIONS, as Sshd(host, AuthenticationMethods="publickey"); a
+    value of None drops the word; MatchBlock="…" is text put at the end. environment: its environment,
+    LD_PRELOAD and the like."""
 
     def __init__(self, host, service="sshd", listen=("0.0.0.0", "[::]"), environment=None, **options):
         global _count
@@ -62,9 +65,8 @@ class Sshd:
         """Starts it and waits until it listens."""
         with open(self._log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [str(self.program), "-D", "-e", "-f", str(self.config_file)], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, process_group=0,
-                env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | self._environment)
+                [str(self.program), "-D", "-e", "-f", str(self.config_file)], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, process_group=0, env={"PATH": _PATH} | self._environment)
 
         def listens():
             assert self.process.poll() is None, f"sshd ended:\n{self.log()}"
@@ -77,8 +79,8 @@ class Sshd:
         return self.process.pid
 
     def monitors(self, user=None):
-        """Pids of the processes that lead a connection (of a user, if given): "sshd: alice [priv]", the openers of
-        PAM sessions."""
+        """Pids of the processes that lead a connection (of a user, if given): "sshd: alice [priv]", the
+        openers of PAM sessions."""
         names = [f"sshd: {user} [priv]", f"sshd: {user}@"] if user else [" [priv]", "sshd: root@"]
         return [pid for pid in processes.children(self.pid)
                 if any(name in processes.command_line(pid) for name in names) and processes.is_alive(pid)]
@@ -101,4 +103,5 @@ class Sshd:
 
     def diagnosis(self):
         """The end of its log, for a failure's report."""
-        return f"---- sshd, status {self.process.poll() if self.process else 'not started'}\n{self.log()[-4000:]}"
+        status = self.process.poll() if self.process else "not started"
+        return f"---- sshd, status {status}\n{self.log()[-4000:]}"

@@ -26,7 +26,8 @@ class Syslog:
 
     def wait_for(self, text, seconds=5.0):
         """Waits until a line has the text, and returns it."""
-        return eventually(lambda: next((line for line in self._lines if text in line), None), seconds, f"{text!r} in syslog")
+        return eventually(lambda: next((line for line in self._lines if text in line), None), seconds,
+                          f"{text!r} in syslog")
 
     def diagnosis(self):
         """The last lines, for a failure's report."""

@@ -14,15 +14,15 @@ from .waiting import eventually
 class Terminal:
     """Starts argv with a terminal of its own as controlling terminal and stdin, stdout, stderr."""
 
-    def __init__(self, argv, env=None, cwd=None):
+    def __init__(self, argv, env=None, cwd=None, columns=200):
         master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self.name = os.ttyname(slave)
         self._master = master
         self._seen = b""
-        self.process = subprocess.Popen([str(word) for word in argv], stdin=slave, stdout=slave, stderr=slave, env=env,
-                                        cwd=cwd, start_new_session=True,
-                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.process = subprocess.Popen(
+            [str(word) for word in argv], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=cwd,
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         self.pid = self.process.pid
         os.close(slave)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -52,7 +52,7 @@ class Terminal:
         def look():
             at = self.text().find(text, after)
             return at + len(text) if at >= 0 else None
-        return eventually(look, seconds, lambda: f"{text!r} on the terminal, which shows:\n{self.text()[after:]}")
+        return eventually(look, seconds, lambda: f"{text!r} on a terminal that shows:\n{self.text()[after:]}")
 
     def wait_closed(self, seconds=10.0):
         """Waits until the program has ended and all it showed is read; returns its exit status."""

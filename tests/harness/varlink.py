@@ -1,7 +1,7 @@
 """varlink: a client for sessjwtd's public socket, in plain Python, as any user.
 
-The kernel keeps who called connect(). So for another user a child takes that identity, connects, hands the descriptor
-back and stays alive, an ordinary process of that user, until the connection is closed."""
+The kernel keeps who called connect(). So for another user a child takes that identity, connects, hands the
+descriptor back and stays alive, an ordinary process of that user, until the connection is closed."""
 import contextlib
 import json
 import os
@@ -27,7 +27,8 @@ class ConnectionLost(Exception):
 
 
 def _become(user):
-    """Takes a user's identity for good: supplementary groups, gid, uid. A number is a uid that has no name."""
+    """Takes a user's identity for good: supplementary groups, gid, uid. A number is a uid that has no
+    name."""
     if isinstance(user, int):
         os.setgroups([])
         os.setresgid(user, user, user)
@@ -84,7 +85,7 @@ class Varlink:
             except (OSError, KeyError) as error:
                 theirs.send(str(error).encode())
             theirs.recv(1)
-        os._exit(0)  # pylint: disable=protected-access  # nothing of the parent's is ours to clean up
+        os._exit(0)  # nothing of the parent's is ours to clean up
 
     def close(self):
         """Hangs up; the child that lent its identity ends too."""
@@ -103,7 +104,8 @@ class Varlink:
         """Sends a call without waiting for its reply: for pipelining, more=True, oneway=True."""
         if "." not in method:
             method = f"{INTERFACE}.{method}"
-        self.send_raw(json.dumps({"method": method, "parameters": parameters or {}, **flags}).encode() + b"\0")
+        call = {"method": method, "parameters": parameters or {}, **flags}
+        self.send_raw(json.dumps(call).encode() + b"\0")
 
     def read_reply(self):
         """The next reply as a dict, or None when the daemon has hung up."""
@@ -127,7 +129,8 @@ class Varlink:
         return reply
 
     def call(self, method, **parameters):
-        """Calls a method ("GetHealth", or "org.varlink.service.GetInfo") and returns the reply's parameters."""
+        """Calls a method ("GetHealth", or "org.varlink.service.GetInfo") and returns the reply's
+        parameters."""
         self.send_call(method, parameters)
         return self._result().get("parameters") or {}
 

@@ -16,13 +16,14 @@ def eventually(predicate, seconds=5.0, what=None):
         if value:
             return value
         if time.monotonic() >= deadline:
-            text = what() if callable(what) else what
-            raise NotInTime(f"not within {seconds} s: {text or getattr(predicate, '__name__', predicate)}; last seen {value!r}")
+            text = what() if callable(what) else what or predicate.__name__
+            raise NotInTime(f"not within {seconds} s: {text}; last seen {value!r}")
         time.sleep(LOOK_SEC)
 
 
 def never(predicate, seconds):
-    """Fails as soon as predicate is true; for effects that must not come. It costs the seconds: keep them few."""
+    """Fails as soon as predicate is true; for effects that must not come. It costs the seconds: keep them
+    few."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = predicate()

@@ -1,4 +1,5 @@
-"""The harness itself: real logins on a private sshd, none of our own lines in its PAM stack, and an untouched machine."""
+"""The harness itself: real logins on a private sshd, none of our own lines in its PAM stack, and an untouched
+machine."""
 import contextlib
 import hashlib
 import importlib.machinery
@@ -12,10 +13,11 @@ import sys
 import tempfile
 import threading
 
-from harness import (PASSWORD, ROOT, Clock, Host, NotInTime, PamApp, PamStack, Skip, Ssh, Sshd, Terminal, Varlink, VarlinkError,
-                     eventually, later, processes)
+from harness import (PASSWORD, ROOT, Clock, Host, NotInTime, PamApp, PamStack, Skip, Ssh, Sshd, Terminal,
+                     Varlink, VarlinkError, eventually, later, processes)
 
-# What the machine itself has, seen through the process that started run_file.py, which shares no namespace with us.
+# What the machine itself has, seen through the process that started run_file.py, which shares no namespace
+# with us.
 _OUTSIDE = processes.parent(os.getppid())
 _MACHINE = pathlib.Path(f"/proc/{_OUTSIDE}/root")
 
@@ -128,7 +130,8 @@ def test_a_login_on_a_terminal_shows_what_is_written_to_it():
 
 def test_a_control_master_carries_several_channels():
     path = host.dir / "mux"
-    master = ssh.start("alice", key="laptop", options={"ControlMaster": "yes", "ControlPath": path}).wait_open()
+    master = ssh.start("alice", key="laptop", options={"ControlMaster": "yes", "ControlPath": path})
+    master.wait_open()
     assert ssh.run("alice", "id", "-un", key="laptop", options={"ControlPath": path}).out == "alice\n"
     assert len(sshd.monitors("alice")) == 1
     master.log_out()
@@ -220,14 +223,14 @@ def run_planted(text, *patterns):
     with tempfile.TemporaryDirectory(dir=host.dir) as folder:
         file = pathlib.Path(folder) / "test_planted.py"
         file.write_text(text, "utf-8")
-        done = subprocess.run([sys.executable, ROOT / "tests/harness/run_file.py", file, *patterns], capture_output=True,
-                              text=True, check=False)
+        done = subprocess.run([sys.executable, ROOT / "tests/harness/run_file.py", file, *patterns],
+                              capture_output=True, text=True, check=False)
         return done.stdout, done.returncode
 
 
 def test_a_failure_is_told_with_its_sentence_and_values():
-    text, status = run_planted("def test_one_is_two():\n    one = 1\n    print('noise')\n    assert one == 2\n"
-                               "def test_fine():\n    pass\n")
+    text, status = run_planted("def test_one_is_two():\n    one = 1\n    print('noise')\n"
+                               "    assert one == 2\ndef test_fine():\n    pass\n")
     assert status == 1
     assert "not ok 1 - one is two" in text and "one = 1" in text and "# noise" in text
     assert "ok 2 - fine" in text
@@ -276,7 +279,8 @@ def test_the_runner_counts_what_cmocka_writes():
     runner = load_runner()
     file = runner.TestFile(ROOT / "build/tests/unit/test_room", [])
     outcome = runner.Outcome(file, "1..4\nok 1 - test_one_is_so\nnot ok 2 - test_two_fails\n# 0x1 != 0x2\n"
-                             "not ok 3 # SKIP test_three_skips\nok 4 - test_four\n# not ok - room\n", 1, False)
+                             "not ok 3 # SKIP test_three_skips\nok 4 - test_four\n# not ok - room\n", 1,
+                             False)
     assert outcome.passed == 2
     assert outcome.failures == [("two fails", ["0x1 != 0x2"])]
     assert outcome.skips == [("three skips", "it says no reason")]
@@ -288,8 +292,8 @@ def test_the_runner_ends_a_file_at_its_time_limit_with_all_it_started():
     runner = load_runner()
     marker = host.dir / "pids"
     planted = host.dir / "test_planted.py"
-    planted.write_text(f"# timeout: 1\nimport subprocess\ndef test_hangs():\n    subprocess.run(['setsid', 'sh', '-c', "
-                       f"'echo $$ > {marker}; setsid sleep 1000'])\n", "ascii")
+    planted.write_text("# timeout: 1\nimport subprocess\ndef test_hangs():\n    subprocess.run(['setsid', "
+                       f"'sh', '-c', 'echo $$ > {marker}; setsid sleep 1000'])\n", "ascii")
     file = runner.TestFile(planted, [])
     assert file.timeout == 1
     outcome = runner.Runner().run(file)
@@ -298,7 +302,8 @@ def test_the_runner_ends_a_file_at_its_time_limit_with_all_it_started():
 
 
 def test_the_pam_application_does_what_it_is_told():
-    (host.pam_dir / "planted").write_text("account required pam_permit.so\nsession required pam_permit.so\n", "ascii")
+    stack = "account required pam_permit.so\nsession required pam_permit.so\n"
+    (host.pam_dir / "planted").write_text(stack, "ascii")
     app = PamApp(host)
     assert app.begin(1, "planted", "alice").name == "PAM_SUCCESS"
     assert app.item(1, "RHOST", "192.0.2.9").rc == 0

@@ -1,5 +1,5 @@
-"""house: the sources as rooms, and the arrows between them. A room is a .h and a .c, with NAME_*.c and NAME_private.h as
-its parts. `python3 tests/shape/house.py` prints every room and the rooms that it names."""
+"""house: the sources as rooms, and the arrows between them. A room is a .h and a .c, with NAME_*.c and
+NAME_private.h as its parts. `python3 tests/shape/house.py` prints every room and the rooms that it names."""
 import collections
 import pathlib
 import re
@@ -43,7 +43,7 @@ class House:
         """{room: {room it names: [files that do]}}"""
         found = collections.defaultdict(lambda: collections.defaultdict(list))
         for name in self.files:
-            found[self.room(name)]  # pylint: disable=pointless-statement  # a room without arrows is a room
+            found[self.room(name)]  # a room without arrows is a room
             for ours, _outside in _INCLUDE.findall(self.read(name)):
                 if ours and not ours.endswith(_GENERATED) and self.room(ours) != self.room(name):
                     found[self.room(name)][self.room(ours)].append(name)
@@ -56,7 +56,8 @@ class House:
 
     def outside(self):
         """(file, header) of every <header>."""
-        return [(name, outside) for name in self.files for _ours, outside in _INCLUDE.findall(self.read(name)) if outside]
+        return [(name, outside) for name in self.files
+                for _ours, outside in _INCLUDE.findall(self.read(name)) if outside]
 
 
 _FUNCTION = re.compile(r"^(?P<head>[A-Za-z_][^;{}#=]*?\([^;{}=]*\)[^;{}=()]*)\{\n.*?^\}", re.M | re.S)

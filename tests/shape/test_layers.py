@@ -20,7 +20,8 @@ def plan_errors(plan):
     """What is wrong with layers.txt itself: a line that names a room of a later line, or a room twice."""
     seen, errors = set(), []
     for (room,), may_name in plan:
-        errors += [f"{room} names {other}, which is not on an earlier line" for other in may_name if other not in seen]
+        errors += [f"{room} names {other}, which is not on an earlier line"
+                   for other in may_name if other not in seen]
         errors += [f"{room} has two lines"] if room in seen else []
         seen.add(room)
     return errors
@@ -30,10 +31,11 @@ def layer_errors(house, plan):
     """Where code and plan differ."""
     allowed = {room: set(may_name) for (room,), may_name in plan}
     errors = [f"{room} has no line in layers.txt" for room in house.rooms() if room not in allowed]
-    errors += [f"layers.txt has a line for {room}, which does not exist" for room in allowed if room not in house.rooms()]
+    errors += [f"layers.txt has a line for {room}, which does not exist"
+               for room in allowed if room not in house.rooms()]
     for room, others in house.arrows().items():
-        errors += [f"{room} names {other} (in {', '.join(sorted(set(files)))}) and may not" for other, files in others.items()
-                   if room in allowed and other not in allowed[room]]
+        errors += [f"{room} names {other} (in {', '.join(sorted(set(files)))}) and may not"
+                   for other, files in others.items() if room in allowed and other not in allowed[room]]
     return sorted(errors)
 
 
@@ -41,7 +43,8 @@ def door_errors(house, doors):
     """Headers of the outside that are included elsewhere than at their doors."""
     errors = []
     for name, header in house.outside():
-        rules = [rooms for patterns, rooms in doors if any(fnmatch.fnmatch(header, pattern) for pattern in patterns)]
+        rules = [rooms for patterns, rooms in doors
+                 if any(fnmatch.fnmatch(header, pattern) for pattern in patterns)]
         if not rules:
             errors.append(f"{name}: <{header}> has no door in doors.txt")
         elif not any(rooms == ["*"] or house.room(name) in rooms for rooms in rules):
@@ -84,12 +87,14 @@ def test_an_arrow_that_is_not_in_the_plan_would_be_seen():
     before = layer_errors(House(ROOT), rows("layers.txt"))
     house = planted({"daemon/clock.c": '#include "daemon/store.h"\n', "client/stranger.c": "\n"})
     assert [error for error in layer_errors(house, rows("layers.txt")) if error not in before] == [
-        "client/stranger has no line in layers.txt", "daemon/clock names daemon/store (in daemon/clock.c) and may not"]
+        "client/stranger has no line in layers.txt",
+        "daemon/clock names daemon/store (in daemon/clock.c) and may not"]
 
 
 def test_every_include_of_ours_carries_its_folder():
     assert not House(ROOT).bare_includes()
-    assert planted({"daemon/clock.c": '#include "store.h"\n'}).bare_includes() == [("daemon/clock.c", "store.h")]
+    house = planted({"daemon/clock.c": '#include "store.h"\n'})
+    assert house.bare_includes() == [("daemon/clock.c", "store.h")]
 
 
 def test_every_outside_header_is_included_at_its_door():
@@ -101,7 +106,8 @@ def test_a_header_past_its_door_would_be_seen():
     before = door_errors(House(ROOT), rows("doors.txt"))
     house = planted({"daemon/clock.c": "#include <lmdb.h>\n", "client/json.c": "#include <jansson.h>\n"})
     assert [error for error in door_errors(house, rows("doors.txt")) if error not in before] == [
-        "client/json.c: <jansson.h> has no door in doors.txt", "daemon/clock.c: <lmdb.h> is behind the doors daemon/store"]
+        "client/json.c: <jansson.h> has no door in doors.txt",
+        "daemon/clock.c: <lmdb.h> is behind the doors daemon/store"]
 
 
 def test_the_parts_of_a_room_are_found():

@@ -12,6 +12,15 @@ PAM_ENTRIES = {"pam_sm_authenticate", "pam_sm_setcred", "pam_sm_acct_mgmt", "pam
                "pam_sm_close_session", "pam_sm_chauthtok"}
 
 
+PLANTED = """
+#include <math.h>
+int pam_sm_setcred(void) { return 0; }
+int extra(void) { return 1; }
+char room[70000] = {1};
+double f(double x) { return pow(x, x); }
+"""
+
+
 def output(*argv):
     """Standard output of a command."""
     return subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=True).stdout
@@ -105,8 +114,7 @@ def test_a_symbol_too_many_would_be_seen():
     with tempfile.TemporaryDirectory() as folder:
         source, shared = f"{folder}/planted.c", BUILD.__class__(f"{folder}/planted.so")
         with open(source, "w", encoding="ascii") as file:
-            file.write("#include <math.h>\nint pam_sm_setcred(void) { return 0; }\nint extra(void) { return 1; }\n"
-                       "char room[70000] = {1};\ndouble f(double x) { return pow(x, x); }\n")
+            file.write(PLANTED)
         output("gcc", "-shared", "-fPIC", "-Wl,-z,lazy,-z,norelro,-z,execstack", "-o", shared, source, "-lm")
         assert exported(shared) - PAM_ENTRIES == {"extra", "room", "f"}
         assert "libm.so.6" in needed(shared)
