@@ -27,7 +27,7 @@ HARDENING := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-
              $(if $(filter x86_64%,$(multiarch)),-fcf-protection)
 OPTIMISE  ?= -O2 -g
 CFLAGS    ?= $(OPTIMISE)
-ALL_CFLAGS = -std=gnu11 -I. -D_GNU_SOURCE -fPIC -fvisibility=default $(WARNINGS) $(HARDENING) \
+ALL_CFLAGS = -std=gnu11 -I. -I$(B)/gen -D_GNU_SOURCE -fPIC -fvisibility=default $(WARNINGS) $(HARDENING) \
              $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
 ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
@@ -38,9 +38,9 @@ LIBS_command    = $(call pc,--libs smartcols)
 
 # ---- rooms ----------------------------------------------------------------------------------------------------------
 # Up to `verify` the rooms of client/ are everybody's; the daemon links them and never libsessjwt.
-CONTRACT_ROOMS  := json message base64url digest reason jws keyset verify
+CONTRACT_ROOMS  := json json_writer message base64url digest reason jws keyset verify
 COMMAND_SOURCES := $(sort client/sessjwt.c $(wildcard client/command*.c))
-MODULE_ROOMS    := pam_sessjwt options frame
+MODULE_ROOMS    := $(patsubst pam/%.c,%,$(wildcard pam/*.c))
 DAEMON_ROOMS    := $(patsubst daemon/%.c,%,$(wildcard daemon/*.c))
 
 contract_objects := $(CONTRACT_ROOMS:%=$(B)/client/%.o)
@@ -67,6 +67,13 @@ $(B)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The interface's text, which the daemon answers with, as a C string.
+$(B)/gen/interface.inc: client/org.sessjwt.varlink
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< >$@
+$(B)/daemon/api_service.o $(B)/hooked/daemon/api_service.o: $(B)/gen/interface.inc
 
 $(B)/hooked/%.o: %.c
 	$(call say,CC,$< (with hooks))
@@ -100,9 +107,9 @@ $(LIBRARY): $(library_objects) $(B)/contract.a client/libsessjwt.map
 		-o $@ $(library_objects) $(B)/contract.a $(LIBS_openssl) && ln -sf libsessjwt.so.0 $(B)/libsessjwt.so
 
 # The command is linked to the library as any application would be; of the contract it takes the pure rooms it reads replies with.
-$(B)/sessjwt: $(command_objects) $(B)/client/json.o $(LIBRARY)
+$(B)/sessjwt: $(command_objects) $(B)/client/json.o $(B)/client/json_writer.o $(LIBRARY)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) $(B)/client/json.o -L$(B) -lsessjwt $(LIBS_command) \
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) $(B)/client/json.o $(B)/client/json_writer.o -L$(B) -lsessjwt $(LIBS_command) \
 		-Wl,-rpath,$(if $(BUILD_RPATH),$(BUILD_RPATH),'$$ORIGIN')
 
 # ---- tests ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,194 @@
+/* api: see api.h. The methods on one screen. */
+#include "daemon/api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/caller.h"
+
+static const struct method methods[] = {
+        { "org.varlink.service.GetInfo", ANYONE, READS, on_get_info },
+        { "org.varlink.service.GetInterfaceDescription", ANYONE, READS, on_get_interface_description },
+        { "org.sessjwt.Introspect", ANYONE, READS, on_introspect },
+        { "org.sessjwt.GetKeys", ANYONE, READS, on_get_keys },
+        { "org.sessjwt.MintToken", OWNER, READS, on_mint_token },
+        { "org.sessjwt.ListSessions", OWNER, READS, on_list_sessions },
+        { "org.sessjwt.GetSession", OWNER, READS, on_get_session },
+        { "org.sessjwt.RevokeSession", OWNER, CHANGES, on_revoke_session },
+        { "org.sessjwt.RevokeOthers", OWNER, CHANGES, on_revoke_others },
+        { "org.sessjwt.RevokeAll", OWNER, CHANGES, on_revoke_all },
+        { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health },
+        { "org.sessjwt.Reload", ROOT, RELOADS, NULL },
+};
+
+static bool method_is_allowed(const struct method *method, const struct peer *peer) {
+        switch (method->right) {
+        case ANYONE:
+        case OWNER:
+                return true;
+        case ADMIN:
+                return peer->is_admin;
+        case ROOT:
+                return peer->uid == 0;
+        }
+        return false;
+}
+
+static bool interface_is_ours(const char *name, size_t size) {
+        static const char *const interfaces[] = { "org.varlink.service", SESSJWT_INTERFACE };
+
+        for (size_t i = 0; i < sizeof(interfaces) / sizeof(*interfaces); i++)
+                if (strlen(interfaces[i]) == size && memcmp(interfaces[i], name, size) == 0)
+                        return true;
+        return false;
+}
+
+int api_find_method(struct request *q) {
+        const char *name = q->call.method, *dot = strrchr(name, '.');
+
+        for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+                if (strcmp(methods[i].name, name) != 0)
+                        continue;
+                if (!method_is_allowed(&methods[i], &q->peer))
+                        return API_PERMISSION_DENIED;
+                q->method = &methods[i];
+                return 0;
+        }
+        if (dot && interface_is_ours(name, (size_t) (dot - name))) {
+                snprintf(q->detail, sizeof(q->detail), "%s", dot + 1);
+                return API_METHOD_NOT_FOUND;
+        }
+        snprintf(q->detail, sizeof(q->detail), "%.*s", dot ? (int) (dot - name) : (int) strlen(name), name);
+        return API_INTERFACE_NOT_FOUND;
+}
+
+/* An error that carries one string. */
+static void write_error(struct request *q, const char *error, const char *name, const char *value) {
+        message_begin_error(&q->reply, error);
+        if (name)
+                json_member_string(&q->reply, name, value);
+        message_end_error(&q->reply);
+}
+
+static void api_write_error(struct request *q, int outcome) {
+        json_writer_init(&q->reply, q->reply_bytes, q->reply_size);
+        switch (outcome) {
+        case API_INTERFACE_NOT_FOUND:
+                write_error(q, "org.varlink.service.InterfaceNotFound", "interface", q->detail);
+                return;
+        case API_METHOD_NOT_FOUND:
+                write_error(q, "org.varlink.service.MethodNotFound", "method", q->detail);
+                return;
+        case API_INVALID_PARAMETER:
+                write_error(q, "org.varlink.service.InvalidParameter", "parameter", q->detail);
+                return;
+        case API_PERMISSION_DENIED:
+                write_error(q, "org.varlink.service.PermissionDenied", NULL, NULL);
+                return;
+        case API_SESSION_NOT_FOUND:
+                write_error(q, "org.sessjwt.SessionNotFound", "sessionId", q->detail);
+                return;
+        case API_SESSION_ENDED:
+                message_begin_error(&q->reply, "org.sessjwt.SessionEnded");
+                json_member_string(&q->reply, "sessionId", q->detail);
+                json_member_string(&q->reply, "endReason", q->detail_more);
+                message_end_error(&q->reply);
+                return;
+        case API_NO_SESSION:
+                write_error(q, "org.sessjwt.NoSession", NULL, NULL);
+                return;
+        case API_REALM_NOT_FOUND:
+                write_error(q, "org.sessjwt.RealmNotFound", "realm", q->detail);
+                return;
+        case API_TOO_MANY_CONNECTIONS:
+                message_begin_error(&q->reply, "org.sessjwt.TooManyConnections");
+                json_member_integer(&q->reply, "limit", CONNECTIONS_PER_UID_MAX);
+                message_end_error(&q->reply);
+                return;
+        case API_CONFIGURATION_INVALID:
+                write_error(q, "org.sessjwt.ConfigurationInvalid", "message", q->detail);
+                return;
+        default:
+                write_error(q, "org.sessjwt.StoreUnavailable", "reason", outcome < 0 ? strerror(-outcome) : "unknown");
+                return;
+        }
+}
+
+int api_finish_reply(struct request *q, int result, size_t *ret_size) {
+        int r;
+
+        if (result == 0) {
+                message_end_reply(&q->reply, false);
+                r = json_writer_finish(&q->reply, ret_size);
+                if (r == 0)
+                        return 0;
+                result = r; /* did not fit: say so rather than cut it */
+        }
+        api_write_error(q, result);
+        return json_writer_finish(&q->reply, ret_size);
+}
+
+int api_read(struct request *q, const struct message_field *fields, void *params) {
+        char name[METHOD_NAME_MAX + 1];
+
+        if (message_read(&q->call, fields, params, name) == 0)
+                return 0;
+        snprintf(q->detail, sizeof(q->detail), "%s", name);
+        return API_INVALID_PARAMETER;
+}
+
+bool api_may_act_on(const struct request *q, uint32_t uid) {
+        if (q->peer.uid == 0 || q->peer.uid == uid)
+                return true;
+        return q->peer.is_admin && uid != 0;
+}
+
+int api_find_own_session(struct request *q, const char *session_id, struct session *ret) {
+        struct session session;
+        struct sid sid;
+        int r;
+
+        if (sid_read(session_id, &sid) < 0) {
+                snprintf(q->detail, sizeof(q->detail), "sessionId");
+                return API_INVALID_PARAMETER;
+        }
+        r = store_find_session(q->txn, &sid, &session);
+        if (r < 0)
+                return r;
+        if (r == STORE_NOT_FOUND || !api_may_act_on(q, session.uid)) {
+                snprintf(q->detail, sizeof(q->detail), "%s", session_id);
+                return API_SESSION_NOT_FOUND;
+        }
+        *ret = session;
+        return 0;
+}
+
+int api_find_callers_session(struct request *q, struct session *ret) {
+        int r = caller_find_session(q->txn, &q->peer, &q->service->boot, ret);
+
+        return r == CALLER_HAS_NONE ? API_NO_SESSION : r;
+}
+
+int api_find_realm(struct request *q, const char *named, char ret[static REALM_MAX + 1]) {
+        struct session session;
+        int r;
+
+        snprintf(ret, REALM_MAX + 1, "%s", SESSJWT_DEFAULT_REALM);
+        /* With one realm there is nothing to find out; /proc costs more than all the rest of a short call. */
+        if (q->config->n_realms > 1 && !q->peer.is_admin) {
+                r = api_find_callers_session(q, &session);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        snprintf(ret, REALM_MAX + 1, "%s", session.realm);
+        }
+        if (!*named || strcmp(named, ret) == 0)
+                return 0;
+        if (q->peer.is_admin && config_has_realm(q->config, named)) {
+                snprintf(ret, REALM_MAX + 1, "%s", named);
+                return 0;
+        }
+        snprintf(q->detail, sizeof(q->detail), "%s", named);
+        return API_REALM_NOT_FOUND;
+}

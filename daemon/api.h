@@ -1,0 +1,87 @@
+/* api: what may be asked on the public socket: the table of methods with their rights, and the one place where outcomes become
+ * Varlink errors. Knows requests, no socket. */
+#pragma once
+
+#include "daemon/request.h"
+
+enum right {
+        ANYONE = 1, /* any local user */
+        OWNER,      /* any local user, of what is his; find_own_session sees to it */
+        ADMIN,      /* uid 0, or a member of sessjwt-admin */
+        ROOT,
+};
+
+enum access {
+        READS = 1, /* on the loop thread, in a short read transaction */
+        CHANGES,   /* in a turn */
+        RELOADS,   /* on a thread of its own: NSS may take its time */
+};
+
+struct method {
+        const char *name;
+        enum right right;
+        enum access access;
+        /* Writes the members of its reply. 0, an outcome, or negative errno. */
+        int (*handler)(struct request *q);
+};
+
+/* What a handler may say besides 0. Each meets its Varlink error in api_write_error. */
+enum api_outcome {
+        API_AGAIN = 1, /* not done: call the handler again in another round */
+        API_INTERFACE_NOT_FOUND,
+        API_METHOD_NOT_FOUND,
+        API_INVALID_PARAMETER,
+        API_PERMISSION_DENIED,
+        API_SESSION_NOT_FOUND,
+        API_SESSION_ENDED,
+        API_NO_SESSION,
+        API_REALM_NOT_FOUND,
+        API_TOO_MANY_CONNECTIONS,
+        API_CONFIGURATION_INVALID,
+};
+
+/* Finds the method of the call and checks its right: before a parameter is looked at. 0 with q->method set, or an outcome. */
+int api_find_method(struct request *q);
+
+/* Ends the reply of a handler that returned `result` (0, an outcome but API_AGAIN, or negative errno, which becomes StoreUnavailable): afterwards
+ * reply holds the whole message. 0 with its size; negative errno: the connection cannot be answered. */
+int api_finish_reply(struct request *q, int result, size_t *ret_size);
+
+/* ---- for handlers ---- */
+
+/* Reads the parameters by a table. 0 or API_INVALID_PARAMETER with the field in q->detail. */
+int api_read(struct request *q, const struct message_field *fields, void *params);
+
+/* A session that the caller may act on: looks up and checks in one step. 0 or API_SESSION_NOT_FOUND, the same for one that is not there and one that is
+ * not his; API_INVALID_PARAMETER for what is no session id. */
+int api_find_own_session(struct request *q, const char *session_id, struct session *ret);
+/* Whether the caller may act on sessions of this uid. */
+bool api_may_act_on(const struct request *q, uint32_t uid);
+/* The live session that the caller is in: by audit session, else by ancestry. 0 or API_NO_SESSION. */
+int api_find_callers_session(struct request *q, struct session *ret);
+/* The realm to act in: the one named (if configured, and for others than admins only their own), else that of the caller's session, else
+ * default. 0 or API_REALM_NOT_FOUND. */
+int api_find_realm(struct request *q, const char *named, char ret[static REALM_MAX + 1]);
+
+/* ---- lists: api_list.c ---- */
+
+enum { LIST_FULL = 1 };
+
+/* One row, the text of a JSON object: with `more` a reply {name: row}, else an element of the array `plural`. 0; LIST_FULL: the row
+ * was left out, the list is to be ended and will say that it was cut; negative errno. */
+int list_put(struct request *q, const char *name, const char *plural, const char *row, size_t size);
+/* The list is over. */
+int list_end(struct request *q, const char *name, const char *plural);
+
+/* ---- handlers ---- */
+int on_get_info(struct request *q);
+int on_get_interface_description(struct request *q);
+int on_introspect(struct request *q);
+int on_get_keys(struct request *q);
+int on_mint_token(struct request *q);
+int on_list_sessions(struct request *q);
+int on_get_session(struct request *q);
+int on_revoke_session(struct request *q);
+int on_revoke_others(struct request *q);
+int on_revoke_all(struct request *q);
+int on_get_health(struct request *q);

@@ -1,0 +1,306 @@
+/* api_session: the handlers that show and end sessions. */
+#include "daemon/api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/ending.h"
+
+#define SESSION_TEXT_MAX    8192 /* a session as JSON, every byte of its names escaped */
+#define ENDED_SESSIONS_SHOWN 64
+
+/* ---- a session as its object ---- */
+
+static void put_time(struct json_writer *w, const char *key, usec_t wall) {
+        char text[CLOCK_TEXT_SIZE];
+
+        clock_write(wall, text);
+        json_member_string(w, key, text);
+}
+
+static void put_methods(struct json_writer *w, uint32_t methods) {
+        json_key(w, "methods");
+        json_open_array(w);
+        for (unsigned i = 0; i < _METHODS_MAX; i++)
+                if (methods & (1u << i))
+                        json_put_string(w, method_name(1u << i));
+        json_close_array(w);
+}
+
+static void put_session(struct json_writer *w, const struct session *session, bool is_current) {
+        char sid[SID_TEXT_MAX + 1], device[DEVICE_ID_TEXT_SIZE];
+
+        sid_write(&session->sid, sid);
+        device_id_write(&session->device, device);
+        json_open_object(w);
+        json_member_string(w, "sessionId", sid);
+        json_member_string(w, "realm", session->realm);
+        json_member_string(w, "user", session->user);
+        json_member_integer(w, "uid", session->uid);
+        json_member_string(w, "service", session->service);
+        json_member_string(w, "class", session_class_name(session->class));
+        json_member_string(w, "policy", session->policy);
+        json_member_string(w, "deviceId", device);
+        json_member_string(w, "deviceName", session->device_name);
+        if (*session->ip)
+                json_member_string(w, "ip", session->ip);
+        if (*session->tty)
+                json_member_string(w, "tty", session->tty);
+        put_methods(w, session->methods);
+        json_member_integer(w, "leader", session->leader.pid);
+        if (session->audit_session != AUDIT_SESSION_UNSET)
+                json_member_integer(w, "auditSession", session->audit_session);
+        put_time(w, "createdAt", session->created_at);
+        put_time(w, "lastSeen", session->last_seen);
+        if (session->deadline_wall != USEC_NEVER)
+                put_time(w, "expiresAt", session->deadline_wall);
+        json_member_string(w, "state", session_state_name(session->state));
+        if (session->end != END_NONE)
+                json_member_string(w, "endReason", session_end_name(session->end));
+        json_member_bool(w, "current", is_current);
+        json_close_object(w);
+}
+
+/* ---- lists ---- */
+
+struct list_params {
+        char user[USER_MAX + 1];
+        char realm[REALM_MAX + 1];
+        bool all;
+};
+
+static const struct message_field list_fields[] = {
+        MESSAGE_FIELD_STRING(struct list_params, user, "user", false),
+        MESSAGE_FIELD_STRING(struct list_params, realm, "realm", false),
+        MESSAGE_FIELD(struct list_params, all, "all", MESSAGE_BOOL, false),
+        { 0 },
+};
+
+/* Whose sessions are walked: all, those of a name (admins), or those of the caller's uid, of one name if he has several. */
+struct walk {
+        bool all;
+        bool by_name;
+        const char *user; /* "": any */
+        char realm[REALM_MAX + 1];
+        bool any_realm;
+};
+
+static int walk_next(struct request *q, const struct walk *walk, struct store_cursor *cursor, struct session *ret) {
+        for (;;) {
+                int r;
+
+                if (walk->all)
+                        r = store_next_session(q->txn, cursor, ret);
+                else if (walk->by_name)
+                        r = store_next_session_of_user(q->txn, walk->realm, walk->user, cursor, ret);
+                else
+                        r = store_next_session_of_uid(q->txn, q->peer.uid, cursor, ret);
+                if (r)
+                        return r;
+                if (!walk->any_realm && strcmp(ret->realm, walk->realm) != 0)
+                        continue;
+                if (*walk->user && strcmp(ret->user, walk->user) != 0)
+                        continue;
+                if (api_may_act_on(q, ret->uid))
+                        return 0;
+        }
+}
+
+/* Another's name is for admins. For others: their own name is one under which their uid has a session; whether any other exists is not told. */
+static int walk_prepare(struct request *q, const char *user, const char *realm, bool all, struct walk *ret) {
+        struct walk walk = { .user = user, .all = all, .any_realm = all && !*realm };
+        struct store_cursor cursor = { 0 };
+        struct session session;
+        int r;
+
+        if (all && !q->peer.is_admin)
+                return API_PERMISSION_DENIED;
+        r = api_find_realm(q, realm, walk.realm);
+        if (r)
+                return r;
+        if (*user && !all && q->peer.is_admin)
+                walk.by_name = true;
+        if (*user && !q->peer.is_admin) {
+                r = walk_next(q, &walk, &cursor, &session);
+                if (r)
+                        return r < 0 ? r : API_PERMISSION_DENIED;
+        }
+        *ret = walk;
+        return 0;
+}
+
+int on_list_sessions(struct request *q) {
+        struct list_params p = { 0 };
+        struct session session, current;
+        struct walk walk;
+        bool has_current;
+        int r;
+
+        r = api_read(q, list_fields, &p);
+        if (r)
+                return r;
+        r = walk_prepare(q, p.user, p.realm, p.all, &walk);
+        if (r)
+                return r;
+        r = api_find_callers_session(q, &current);
+        if (r < 0)
+                return r;
+        has_current = r == 0;
+
+        for (size_t i = 0; i < LIST_SLICE_ROWS; i++) {
+                char text[SESSION_TEXT_MAX];
+                struct json_writer row;
+                size_t size;
+
+                r = walk_next(q, &walk, &q->list.cursor, &session);
+                if (r < 0)
+                        return r;
+                if (r == STORE_END)
+                        return list_end(q, "session", "sessions");
+                json_writer_init(&row, text, sizeof(text));
+                put_session(&row, &session, has_current && sid_compare(&current.sid, &session.sid) == 0);
+                r = json_writer_finish(&row, &size);
+                if (r < 0)
+                        return r;
+                r = list_put(q, "session", "sessions", text, size);
+                if (r < 0)
+                        return r;
+                if (r == LIST_FULL)
+                        return list_end(q, "session", "sessions");
+        }
+        return API_AGAIN;
+}
+
+/* ---- one session ---- */
+
+struct session_params {
+        char session_id[SID_TEXT_MAX + 1];
+        char reason[REASON_TEXT_MAX + 1];
+};
+
+static const struct message_field get_fields[] = {
+        MESSAGE_FIELD_STRING(struct session_params, session_id, "sessionId", true),
+        { 0 },
+};
+
+static const struct message_field revoke_fields[] = {
+        MESSAGE_FIELD_STRING(struct session_params, session_id, "sessionId", true),
+        MESSAGE_FIELD_STRING(struct session_params, reason, "reason", false),
+        { 0 },
+};
+
+static bool is_callers(struct request *q, const struct session *session) {
+        struct session current;
+
+        return session->uid == q->peer.uid && api_find_callers_session(q, &current) == 0 &&
+                sid_compare(&current.sid, &session->sid) == 0;
+}
+
+int on_get_session(struct request *q) {
+        struct session_params p = { 0 };
+        struct session session;
+        int r;
+
+        r = api_read(q, get_fields, &p);
+        if (r)
+                return r;
+        r = api_find_own_session(q, p.session_id, &session);
+        if (r)
+                return r;
+        json_key(&q->reply, "session");
+        put_session(&q->reply, &session, is_callers(q, &session));
+        return 0;
+}
+
+/* ---- ends ---- */
+
+static int end_session(struct request *q, struct session *session, enum session_end end, const char *note) {
+        enum initiator initiator = session->uid == q->peer.uid ? BY_USER : BY_ADMIN;
+
+        return ending_end(q->txn, session, end, initiator, note, &q->change.effects);
+}
+
+int on_revoke_session(struct request *q) {
+        struct session_params p = { 0 };
+        struct session session;
+        enum session_end end;
+        bool is_current, was_live;
+        int r;
+
+        r = api_read(q, revoke_fields, &p);
+        if (r)
+                return r;
+        r = api_find_own_session(q, p.session_id, &session);
+        if (r)
+                return r;
+        is_current = is_callers(q, &session);
+        was_live = session.state == SESSION_LIVE;
+        end = session.uid == q->peer.uid && strcmp(p.reason, "logout") == 0 ? END_LOGOUT : END_REVOKED;
+        r = end_session(q, &session, end, end == END_LOGOUT ? NULL : p.reason);
+        if (r < 0)
+                return r;
+        json_key(&q->reply, "session");
+        put_session(&q->reply, &session, is_current);
+        json_member_integer(&q->reply, "revokedCount", was_live);
+        return 0;
+}
+
+/* Ends all of a walk but one, and writes those that ended, as many as are shown. */
+static int end_walk(struct request *q, const struct walk *walk, const struct sid *but, enum session_end end, const char *note) {
+        struct store_cursor cursor = { 0 };
+        struct session session;
+        int64_t n = 0;
+        int r;
+
+        json_key(&q->reply, "sessions");
+        json_open_array(&q->reply);
+        while ((r = walk_next(q, walk, &cursor, &session)) == 0) {
+                if (session.state != SESSION_LIVE || (but && sid_compare(&session.sid, but) == 0))
+                        continue;
+                r = end_session(q, &session, end, note);
+                if (r < 0)
+                        return r;
+                if (n++ < ENDED_SESSIONS_SHOWN)
+                        put_session(&q->reply, &session, false);
+        }
+        if (r < 0)
+                return r;
+        json_close_array(&q->reply);
+        json_member_integer(&q->reply, "revokedCount", n);
+        if (n > ENDED_SESSIONS_SHOWN)
+                json_member_bool(&q->reply, "truncated", true);
+        return 0;
+}
+
+static const struct message_field no_fields[] = { { 0 } };
+
+int on_revoke_others(struct request *q) {
+        struct walk walk = { 0 };
+        struct session current;
+        int r;
+
+        r = api_read(q, no_fields, NULL);
+        if (r)
+                return r;
+        r = api_find_callers_session(q, &current);
+        if (r)
+                return r;
+        walk.user = current.user;
+        snprintf(walk.realm, sizeof(walk.realm), "%s", current.realm);
+        return end_walk(q, &walk, &current.sid, END_REVOKED, "you signed out your other sessions");
+}
+
+int on_revoke_all(struct request *q) {
+        struct list_params p = { 0 };
+        struct walk walk;
+        int r;
+
+        r = api_read(q, (const struct message_field[]) { list_fields[0], list_fields[1], { 0 } }, &p);
+        if (r)
+                return r;
+        r = walk_prepare(q, p.user, p.realm, false, &walk);
+        if (r)
+                return r;
+        return end_walk(q, &walk, NULL, END_REVOKED, "all sessions were signed out");
+}

@@ -1,0 +1,230 @@
+/* api_token: the handlers of tokens: is it good, what verifies it, a fresh one. */
+#include "daemon/api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "client/cleanup.h"
+#include "client/verify.h"
+#include "daemon/token.h"
+
+#define LAST_SEEN_STEP (60 * USEC_PER_SEC) /* lastSeen is noted at most so often */
+
+/* ---- Introspect ---- */
+
+struct introspect_params {
+        char token[TOKEN_MAX + 1];
+        char audience[AUDIENCE_MAX + 1];
+        char realm[REALM_MAX + 1];
+};
+
+static const struct message_field introspect_fields[] = {
+        MESSAGE_FIELD_STRING(struct introspect_params, token, "token", true),
+        MESSAGE_FIELD_STRING(struct introspect_params, audience, "audience", false),
+        MESSAGE_FIELD_STRING(struct introspect_params, realm, "realm", false),
+        { 0 },
+};
+
+static void put_strings(struct json_writer *w, const char *key, const char *items, size_t size, size_t n) {
+        json_key(w, key);
+        json_open_array(w);
+        for (size_t i = 0; i < n; i++)
+                json_put_string(w, items + i * size);
+        json_close_array(w);
+}
+
+/* RFC 7662 2.2, with our claims. */
+static void put_claims(struct json_writer *w, const struct claims *claims) {
+        json_member_string(w, "iss", claims->issuer);
+        json_member_string(w, "sub", claims->subject);
+        put_strings(w, "aud", claims->audiences[0], sizeof(claims->audiences[0]), claims->n_audiences);
+        json_member_string(w, "client_id", claims->client_id);
+        json_member_string(w, "token_type", "Bearer");
+        json_member_integer(w, "iat", claims->issued_at);
+        json_member_integer(w, "exp", claims->expires_at);
+        json_member_string(w, "jti", claims->token_id);
+        json_member_string(w, "sid", claims->session_id);
+        json_member_integer(w, "auth_time", claims->auth_time);
+        put_strings(w, "amr", claims->methods[0], sizeof(claims->methods[0]), claims->n_methods);
+        json_member_string(w, "realm", claims->realm);
+        json_member_integer(w, "uid", claims->uid);
+        if (*claims->role)
+                json_member_string(w, "role", claims->role);
+        put_strings(w, "roles", claims->roles[0], sizeof(claims->roles[0]), claims->n_roles);
+        if (*claims->device_id)
+                json_member_string(w, "dev", claims->device_id);
+}
+
+/* The store decides: the session must be there, live, and this user's. */
+static int check_session(struct request *q, const struct claims *claims) {
+        struct session session;
+        struct sid sid;
+        int r;
+
+        if (sid_read(claims->session_id, &sid) < 0)
+                return REASON_MALFORMED;
+        r = store_find_session(q->txn, &sid, &session);
+        if (r < 0)
+                return r;
+        if (r == STORE_NOT_FOUND || !session_is_valid(&session, &q->service->boot, q->now.boot) ||
+                session.uid != claims->uid || strcmp(session.user, claims->subject) != 0 ||
+                strcmp(session.realm, claims->realm) != 0)
+                return REASON_REVOKED;
+        return 0;
+}
+
+/* From REASON_EXPIRED on the signature was good, so the claims say whose token it was. */
+static bool may_know_reason(const struct request *q, int reason, const struct claims *claims) {
+        return q->peer.is_admin || (reason >= REASON_EXPIRED && claims->uid == q->peer.uid);
+}
+
+int on_introspect(struct request *q) {
+        struct introspect_params p = { 0 };
+        struct claims claims = { 0 };
+        char realm[REALM_MAX + 1];
+        int r;
+
+        r = api_read(q, introspect_fields, &p);
+        if (r)
+                return r;
+        r = api_find_realm(q, p.realm, realm);
+        if (r)
+                return r;
+        if (*q->signature_checks == 0)
+                return API_AGAIN; /* garbage of one delays nobody else */
+        --*q->signature_checks;
+        r = verify_token(q->service->keyset,
+                &(struct verify_rules) { .issuer = q->config->issuer,
+                        .audience = *p.audience ? p.audience : NULL,
+                        .realm = realm,
+                        .typ = q->config->typ,
+                        .now = (int64_t) (q->now.wall / USEC_PER_SEC),
+                        .leeway = LEEWAY_SEC },
+                p.token, strlen(p.token), &claims);
+        if (r == 0)
+                r = check_session(q, &claims);
+        if (r < 0)
+                return r;
+        json_member_bool(&q->reply, "active", r == 0);
+        if (r == 0)
+                put_claims(&q->reply, &claims);
+        else if (may_know_reason(q, r, &claims))
+                json_member_string(&q->reply, "reason", reason_name(r));
+        return 0;
+}
+
+/* ---- GetKeys ---- */
+
+static const struct message_field no_fields[] = { { 0 } };
+
+int on_get_keys(struct request *q) {
+        struct keyset_entry entries[JWKS_KEYS_MAX];
+        char jwks[JWKS_KEYS_MAX * 256 + 64];
+        size_t n, size;
+        int r;
+
+        r = api_read(q, no_fields, NULL);
+        if (r)
+                return r;
+        n = keyring_public(q->service->keyring, entries);
+        r = keyset_write(entries, n, jwks, sizeof(jwks), &size);
+        if (r < 0)
+                return r;
+        /* The document is {"keys":[…]}: the reply has the same member. */
+        json_key(&q->reply, "keys");
+        json_put_raw(&q->reply, strchr(jwks, '['), size - (size_t) (strchr(jwks, '[') - jwks) - 1);
+        return 0;
+}
+
+/* ---- MintToken ---- */
+
+struct mint_params {
+        char session_id[SID_TEXT_MAX + 1];
+        char audience[AUDIENCE_MAX + 1];
+};
+
+static const struct message_field mint_fields[] = {
+        MESSAGE_FIELD_STRING(struct mint_params, session_id, "sessionId", false),
+        MESSAGE_FIELD_STRING(struct mint_params, audience, "audience", false),
+        { 0 },
+};
+
+/* The owner's own session and nobody else's: an admin sees others' but cannot mint for them, and must not learn more by trying. */
+static int find_session_to_mint_for(struct request *q, const char *session_id, struct session *ret) {
+        int r;
+
+        if (!*session_id)
+                return api_find_callers_session(q, ret);
+        r = api_find_own_session(q, session_id, ret);
+        if (r)
+                return r;
+        if (ret->uid != q->peer.uid)
+                return API_PERMISSION_DENIED;
+        return 0;
+}
+
+static void cleanup_token(char (*token)[TOKEN_MAX + 1]) {
+        explicit_bzero(*token, sizeof(*token));
+}
+
+static int mint(struct request *q, const struct session *session, const char *audience, char *token, int64_t *ret_expires) {
+        const struct policy *policy = config_policy(q->config, session->policy);
+        const char *roles[] = { policy->role_default };
+        uint8_t random[16];
+        size_t length;
+
+        while (getrandom(random, sizeof(random), 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return token_mint(q->service->keyring,
+                &(struct token_facts) { .session = session,
+                        .issuer = q->config->issuer,
+                        .audience = *audience ? audience : q->config->audience,
+                        .typ = q->config->typ,
+                        .role = policy->role_default,
+                        .roles = roles,
+                        .n_roles = 1,
+                        .now_wall = q->now.wall,
+                        .access_ttl = policy->access_ttl,
+                        .random = random },
+                token, TOKEN_MAX + 1, &length, ret_expires);
+}
+
+int on_mint_token(struct request *q) {
+        _cleanup_(cleanup_token) char token[TOKEN_MAX + 1];
+        struct mint_params p = { 0 };
+        struct session session;
+        char text[CLOCK_TEXT_SIZE];
+        int64_t expires;
+        int r;
+
+        r = api_read(q, mint_fields, &p);
+        if (r)
+                return r;
+        r = find_session_to_mint_for(q, p.session_id, &session);
+        if (r)
+                return r;
+        sid_write(&session.sid, p.session_id);
+        if (!session_is_valid(&session, &q->service->boot, q->now.boot)) {
+                snprintf(q->detail, sizeof(q->detail), "%s", p.session_id);
+                snprintf(q->detail_more, sizeof(q->detail_more), "%s",
+                        session_end_name(session.end ? session.end : END_EXPIRED));
+                return API_SESSION_ENDED;
+        }
+        r = mint(q, &session, p.audience, token, &expires);
+        if (r < 0)
+                return r;
+        if (q->now.wall > session.last_seen + LAST_SEEN_STEP) {
+                q->touched = session.sid;
+                q->has_touched = true;
+        }
+        json_member_string(&q->reply, "accessToken", token);
+        json_member_string(&q->reply, "tokenType", "Bearer");
+        json_member_integer(&q->reply, "expiresIn", expires - (int64_t) (q->now.wall / USEC_PER_SEC));
+        clock_write((usec_t) expires * USEC_PER_SEC, text);
+        json_member_string(&q->reply, "expiresAt", text);
+        json_member_string(&q->reply, "sessionId", p.session_id);
+        return 0;
+}

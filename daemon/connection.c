@@ -1,0 +1,138 @@
+/* connection: see connection.h. */
+#include "daemon/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client/cleanup.h"
+#include "client/protocol.h"
+
+struct connections {
+        struct connection *slots[CONNECTIONS_MAX];
+        uint32_t generations[CONNECTIONS_MAX];
+        uid_t uids[CONNECTIONS_MAX]; /* of those in use; packed beside the pointers so that counting is one pass over 16 KiB */
+        size_t n_used;               /* slots from here on were never used */
+        uint32_t free_slots[CONNECTIONS_MAX];
+        size_t n_free;
+        struct connection *ready;
+        struct connection **ready_tail;
+};
+
+#define NO_UID ((uid_t) -1)
+
+int connections_new(struct connections **ret) {
+        struct connections *connections = calloc(1, sizeof(*connections));
+
+        if (!connections)
+                return -ENOMEM;
+        connections->ready_tail = &connections->ready;
+        *ret = connections;
+        return 0;
+}
+
+void connections_free(struct connections **connections) {
+        if (!*connections)
+                return;
+        for (size_t i = 0; i < (*connections)->n_used; i++)
+                if ((*connections)->slots[i])
+                        connections_remove(*connections, (*connections)->slots[i]);
+        free(*connections);
+        *connections = NULL;
+}
+
+static size_t count_uid(const struct connections *connections, uid_t uid) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < connections->n_used; i++)
+                n += connections->uids[i] == uid;
+        return n;
+}
+
+int connections_add(struct connections *connections, int *fd, const struct peer *peer, struct connection **ret) {
+        struct connection *connection;
+        uint32_t slot;
+
+        if (peer->uid != 0 && count_uid(connections, peer->uid) >= CONNECTIONS_PER_UID_MAX)
+                return CONNECTIONS_FULL_FOR_UID;
+        if (connections->n_free == 0 && connections->n_used == CONNECTIONS_MAX)
+                return CONNECTIONS_FULL;
+        connection = calloc(1, sizeof(*connection));
+        if (!connection)
+                return -ENOMEM;
+        slot = connections->n_free > 0 ? connections->free_slots[--connections->n_free] : (uint32_t) connections->n_used++;
+        connection->fd = TAKE_FD(*fd);
+        connection->slot = slot;
+        connection->generation = ++connections->generations[slot];
+        connection->peer = *peer;
+        connection->last_active = peer->connected_boot;
+        connections->slots[slot] = connection;
+        connections->uids[slot] = peer->uid;
+        *ret = connection;
+        return 0;
+}
+
+static void unlist_ready(struct connections *connections, struct connection *connection) {
+        struct connection **place = &connections->ready;
+
+        while (*place && *place != connection)
+                place = &(*place)->next_ready;
+        if (!*place)
+                return;
+        *place = connection->next_ready;
+        if (!*place)
+                connections->ready_tail = place;
+}
+
+void connections_remove(struct connections *connections, struct connection *connection) {
+        if (connection->is_ready)
+                unlist_ready(connections, connection);
+        connections->slots[connection->slot] = NULL;
+        connections->uids[connection->slot] = NO_UID;
+        connections->free_slots[connections->n_free++] = connection->slot;
+        close(connection->fd);
+        request_free(&connection->list);
+        stream_free(&connection->stream);
+        free(connection);
+}
+
+struct connection *connections_find(struct connections *connections, uint32_t slot, uint32_t generation) {
+        struct connection *connection = slot < connections->n_used ? connections->slots[slot] : NULL;
+
+        return connection && connection->generation == generation ? connection : NULL;
+}
+
+struct connection *connections_next_idle(struct connections *connections, usec_t before, uint32_t *slot) {
+        while (*slot < connections->n_used) {
+                struct connection *connection = connections->slots[(*slot)++];
+
+                if (connection && connection->last_active < before && !connection->change_in_flight)
+                        return connection;
+        }
+        return NULL;
+}
+
+void connections_push_ready(struct connections *connections, struct connection *connection) {
+        if (connection->is_ready)
+                return;
+        connection->is_ready = true;
+        connection->next_ready = NULL;
+        *connections->ready_tail = connection;
+        connections->ready_tail = &connection->next_ready;
+}
+
+struct connection *connections_pop_ready(struct connections *connections) {
+        struct connection *connection = connections->ready;
+
+        if (!connection)
+                return NULL;
+        connections->ready = connection->next_ready;
+        if (!connections->ready)
+                connections->ready_tail = &connections->ready;
+        connection->is_ready = false;
+        return connection;
+}
+
+bool connections_have_ready(const struct connections *connections) {
+        return connections->ready != NULL;
+}

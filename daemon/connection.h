@@ -1,0 +1,48 @@
+/* connection: the table of public connections: who is at each, its bytes in and out, and how far its present call has got. Replies
+ * find it by (slot, generation), since it may be gone. Loop thread only; knows no method. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/peer.h"
+#include "daemon/request.h"
+#include "daemon/stream.h"
+
+struct connection {
+        int fd;
+        uint32_t slot;
+        uint32_t generation;
+        struct peer peer;
+        struct stream stream;
+        struct request *list; /* a list that goes on; owned */
+        bool change_in_flight; /* one a connection: replies come in the order of calls */
+        bool has_closed;       /* the peer sends no more; what it asked is still answered */
+        bool is_ready;         /* in the list of those with work left */
+        uint32_t interest;     /* what epoll watches */
+        usec_t last_active;    /* boot clock */
+        struct connection *next_ready;
+};
+
+struct connections;
+
+int connections_new(struct connections **ret);
+/* Closes all. */
+void connections_free(struct connections **connections);
+
+enum { CONNECTIONS_FULL = 1, CONNECTIONS_FULL_FOR_UID = 2 };
+
+/* Takes *fd (which becomes -1) on success. 0, an outcome, or -ENOMEM. root has no bound of its own. */
+int connections_add(struct connections *connections, int *fd, const struct peer *peer, struct connection **ret);
+/* Closes and frees; the pointer is gone. */
+void connections_remove(struct connections *connections, struct connection *connection);
+/* NULL when it is gone. */
+struct connection *connections_find(struct connections *connections, uint32_t slot, uint32_t generation);
+
+/* Each that has said nothing since before; NULL at the end. Start with *slot = 0. */
+struct connection *connections_next_idle(struct connections *connections, usec_t before, uint32_t *slot);
+
+/* The list of those with work left in this round, first in, first out. */
+void connections_push_ready(struct connections *connections, struct connection *connection);
+struct connection *connections_pop_ready(struct connections *connections);
+bool connections_have_ready(const struct connections *connections);

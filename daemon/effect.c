@@ -1,0 +1,42 @@
+/* effect: see effect.h. */
+#include "daemon/effect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int effects_add(struct effects *effects, enum effect_kind kind, enum initiator initiator, const struct session *session,
+        const char *note) {
+        struct effect *effect;
+
+        if (effects->n == effects->capacity) {
+                size_t capacity = effects->capacity ? effects->capacity * 2 : 4;
+                struct effect *items = reallocarray(effects->items, capacity, sizeof(*items));
+
+                if (!items)
+                        return -ENOMEM;
+                effects->items = items;
+                effects->capacity = capacity;
+        }
+        effect = &effects->items[effects->n++];
+        *effect = (struct effect) { .kind = kind, .initiator = initiator, .session = *session };
+        snprintf(effect->note, sizeof(effect->note), "%s", note ? note : "");
+        return 0;
+}
+
+void effects_clear(struct effects *effects) {
+        effects->n = 0;
+}
+
+void effects_free(struct effects *effects) {
+        free(effects->items);
+        *effects = (struct effects) { 0 };
+}
+
+const char *initiator_name(enum initiator initiator) {
+        static const char *const names[] = {
+                [BY_SYSTEM] = "system", [BY_USER] = "user", [BY_ADMIN] = "admin", [BY_POLICY] = "policy"
+        };
+
+        return names[initiator];
+}

@@ -1,0 +1,47 @@
+/* effect: what a change did, as values, told to the world by the loop thread once the change is durable. A handler adds
+ * effects; it never acts on them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/device.h"
+#include "daemon/session.h"
+
+enum effect_kind {
+        EFFECT_SESSION_OPENED = 1, /* a row came, live */
+        EFFECT_SESSION_DENIED,     /* a row came, ending: a login that must not stay */
+        EFFECT_LOGIN_DENIED,       /* no row came: its leader is not to be signalled */
+        EFFECT_SESSION_ENDING,     /* live -> ending: its leader is to go */
+        EFFECT_SESSION_ENDED,      /* live -> gone */
+        EFFECT_SESSION_GONE,       /* ending -> gone: its leader went */
+        EFFECT_SESSION_SPARED,     /* enforce = no: what would have happened; nothing was changed */
+        EFFECT_DEVICE_NEW,
+};
+
+/* Who wanted it. */
+enum initiator { BY_SYSTEM = 1, BY_USER, BY_ADMIN, BY_POLICY };
+
+#define EFFECT_NOTE_MAX 512
+
+struct effect {
+        enum effect_kind kind;
+        enum initiator initiator;
+        struct session session;         /* as it is after the change */
+        char note[EFFECT_NOTE_MAX + 1]; /* for people: from where the evicting login came, the reason given, … */
+};
+
+struct effects {
+        struct effect *items;
+        size_t n;
+        size_t capacity;
+};
+
+/* Appends one; 0 or -ENOMEM. note may be NULL. */
+int effects_add(struct effects *effects, enum effect_kind kind, enum initiator initiator, const struct session *session,
+        const char *note);
+/* Forgets them, keeps the memory: before a change is run again. */
+void effects_clear(struct effects *effects);
+void effects_free(struct effects *effects);
+
+const char *initiator_name(enum initiator initiator); /* "system", "user", "admin", "policy" */

@@ -1,0 +1,194 @@
+/* leader: see leader.h. */
+#include "daemon/leader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "client/cleanup.h"
+#include "daemon/process.h"
+
+#define LEADER_BUCKETS 4096 /* pids are handed out in a row: they spread evenly */
+
+struct leaders {
+        int fd;
+        size_t n;
+        size_t max;
+        struct leader *terminating;
+        struct leader *buckets[LEADER_BUCKETS];
+};
+
+int leaders_new(size_t max, struct leaders **ret) {
+        struct leaders *leaders = calloc(1, sizeof(*leaders));
+
+        if (!leaders)
+                return -ENOMEM;
+        leaders->max = max;
+        leaders->fd = epoll_create1(EPOLL_CLOEXEC);
+        if (leaders->fd < 0) {
+                int r = -errno;
+
+                free(leaders);
+                return r;
+        }
+        *ret = leaders;
+        return 0;
+}
+
+/* Taken out by name: the module's copy of the descriptor may still be open, and would keep the watch. */
+static void leader_free(struct leaders *leaders, struct leader *leader) {
+        (void) epoll_ctl(leaders->fd, EPOLL_CTL_DEL, leader->pidfd, NULL);
+        close(leader->pidfd);
+        free(leader);
+}
+
+void leaders_free(struct leaders **leaders) {
+        if (!*leaders)
+                return;
+        for (size_t i = 0; i < LEADER_BUCKETS; i++) {
+                for (struct leader *leader = (*leaders)->buckets[i], *next; leader; leader = next) {
+                        next = leader->next;
+                        leader_free(*leaders, leader);
+                }
+        }
+        close((*leaders)->fd);
+        free(*leaders);
+        *leaders = NULL;
+}
+
+int leaders_fd(const struct leaders *leaders) {
+        return leaders->fd;
+}
+
+size_t leaders_count(const struct leaders *leaders) {
+        return leaders->n;
+}
+
+bool leaders_are_full(const struct leaders *leaders) {
+        return leaders->n >= leaders->max;
+}
+
+static struct leader **leaders_place(struct leaders *leaders, const struct leader_id *id) {
+        struct leader **place = &leaders->buckets[(unsigned) id->pid % LEADER_BUCKETS];
+
+        while (*place && !leader_id_equal(&(*place)->id, id))
+                place = &(*place)->next;
+        return place;
+}
+
+struct leader *leaders_find(const struct leaders *leaders, const struct leader_id *id) {
+        return *leaders_place((struct leaders *) leaders, id);
+}
+
+size_t leaders_take_gone(struct leaders *leaders, struct leader_id *ret, size_t max) {
+        struct epoll_event events[64];
+        int n = epoll_wait(leaders->fd, events, max < 64 ? (int) max : 64, 0);
+
+        for (int i = 0; i < n; i++) {
+                struct leader *leader = events[i].data.ptr;
+
+                (void) epoll_ctl(leaders->fd, EPOLL_CTL_DEL, leader->pidfd, NULL);
+                ret[i] = leader->id;
+        }
+        return n > 0 ? (size_t) n : 0;
+}
+
+int leaders_watch(struct leaders *leaders, const struct leader_id *id, int *pidfd) {
+        struct leader **place = leaders_place(leaders, id);
+        struct epoll_event event = { .events = EPOLLIN };
+        struct leader *leader = *place;
+
+        if (leader) {
+                leader->n_sessions++;
+                return 0;
+        }
+        if (leaders_are_full(leaders))
+                return -EMFILE;
+        leader = calloc(1, sizeof(*leader));
+        if (!leader)
+                return -ENOMEM;
+        leader->id = *id;
+        leader->pidfd = *pidfd;
+        leader->n_sessions = 1;
+        event.data.ptr = leader;
+        if (epoll_ctl(leaders->fd, EPOLL_CTL_ADD, leader->pidfd, &event) < 0) {
+                int r = -errno;
+
+                free(leader);
+                return r;
+        }
+        *pidfd = -1;
+        *place = leader;
+        leaders->n++;
+        return 0;
+}
+
+static void leader_unlist(struct leaders *leaders, struct leader *leader) {
+        struct leader **place = &leaders->terminating;
+
+        while (*place && *place != leader)
+                place = &(*place)->next_terminating;
+        if (*place)
+                *place = leader->next_terminating;
+}
+
+void leaders_release(struct leaders *leaders, const struct leader_id *id) {
+        struct leader **place = leaders_place(leaders, id);
+        struct leader *leader = *place;
+
+        if (!leader || --leader->n_sessions > 0)
+                return;
+        if (leader->stage != LEADER_STAYS)
+                leader_unlist(leaders, leader);
+        *place = leader->next;
+        leaders->n--;
+        leader_free(leaders, leader);
+}
+
+void leader_set_stage(struct leaders *leaders, struct leader *leader, enum leader_stage stage, usec_t due) {
+        if (leader->stage == LEADER_STAYS) {
+                leader->next_terminating = leaders->terminating;
+                leaders->terminating = leader;
+        }
+        leader->stage = stage;
+        leader->due = due;
+}
+
+struct leader *leaders_first_terminating(const struct leaders *leaders) {
+        return leaders->terminating;
+}
+
+int leader_identify(int pidfd, const struct boot_id *boot, struct leader_id *ret) {
+        struct process process;
+        pid_t pid;
+        int r;
+
+        r = process_of_pidfd(pidfd, &pid);
+        if (r < 0)
+                return r;
+        r = process_read(pid, &process);
+        if (r < 0)
+                return r;
+        /* Alive now, so the pid was its own all the while and the start time is not that of a successor. */
+        if (!pidfd_is_alive(pidfd))
+                return -ESRCH;
+        *ret = (struct leader_id) { .boot = *boot, .pid = pid, .start = process.start };
+        return 0;
+}
+
+int leader_reopen(const struct leader_id *id) {
+        _cleanup_(cleanup_close) int pidfd = pidfd_open(id->pid, 0);
+        struct leader_id now;
+        int r;
+
+        if (pidfd < 0)
+                return errno == EINVAL ? -ESRCH : -errno; /* EINVAL: the pid is a thread's now */
+        r = leader_identify(pidfd, &id->boot, &now);
+        if (r < 0)
+                return r;
+        if (now.start != id->start)
+                return -ESRCH;
+        return TAKE_FD(pidfd);
+}

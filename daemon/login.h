@@ -1,0 +1,35 @@
+/* login: what pam_sessjwt asks, as handlers: account (a read), open and close (changes). Knows frames and sessions, no socket. DESIGN
+ * sections 5 to 7. */
+#pragma once
+
+#include "daemon/config.h"
+#include "daemon/leader.h"
+#include "daemon/service.h"
+#include "daemon/turn.h"
+#include "pam/frame.h"
+
+/* One request of the module. Owns packet, groups, pidfd and its reference to the configuration. */
+struct login {
+        struct change change; /* first: the turn hands this back */
+        struct service *service;
+        struct config *config;
+        uint8_t *packet;
+        struct frame_request frame; /* points into packet and groups */
+        uint32_t *groups;
+        int pidfd;               /* of the process that asks; -1: it did not send one */
+        struct leader_id leader; /* pid 0: not known, or gone already */
+        int fd;                  /* the module's connection: looked at for a hang-up, never written here */
+        struct frame_reply reply;
+        bool answer_is_awaited; /* false: the module had given up when this was taken up */
+};
+
+/* Whether the frame asks anything of the store: nested and ignored services, unknown realms and a leader that cannot be watched are answered at once (reply is filled, false). */
+bool login_needs_store(struct login *login, bool leaders_are_full);
+
+/* Account: refuses only what no later fact can change. Fills the reply. 0 or negative errno. */
+int login_account(struct login *login, struct store_txn *txn);
+
+/* The change of an open or a close frame; run by the turn. */
+int login_run(struct change *change, struct store_txn *txn);
+
+void login_free(struct login **login);

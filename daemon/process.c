@@ -1,0 +1,156 @@
+/* process: see process.h. */
+#include "daemon/process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cleanup.h"
+
+#define PROC_TEXT_MAX 4096
+
+static void cleanup_dir(DIR **dir) {
+        if (*dir)
+                closedir(*dir);
+}
+
+/* Reads a small file of /proc whole. Returns its length or negative errno. */
+static ssize_t proc_read(const char *path, char *buf, size_t size) {
+        _cleanup_(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+        size_t length = 0;
+
+        if (fd < 0)
+                return errno == ENOENT ? -ESRCH : -errno;
+        while (length < size - 1) {
+                ssize_t n = read(fd, buf + length, size - 1 - length);
+
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                length += (size_t) n;
+        }
+        buf[length] = '\0';
+        return (ssize_t) length;
+}
+
+int process_read(pid_t pid, struct process *ret) {
+        char path[64], text[PROC_TEXT_MAX];
+        struct process process = { .pid = pid };
+        char *open_paren, *close_paren;
+        char state;
+        int parent;
+        long tty;
+        unsigned long long start;
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        n = proc_read(path, text, sizeof(text));
+        if (n < 0)
+                return (int) n;
+        /* The command may hold blanks and parentheses: the last ')' ends it (proc(5)). */
+        open_paren = strchr(text, '(');
+        close_paren = strrchr(text, ')');
+        if (!open_paren || !close_paren || close_paren < open_paren)
+                return -EBADMSG;
+        *close_paren = '\0';
+        snprintf(process.command, sizeof(process.command), "%.16s", open_paren + 1);
+        if (sscanf(close_paren + 1,
+                    " %c %d %*d %*d %ld %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &parent,
+                    &tty, &start) != 4)
+                return -EBADMSG;
+        if (state == 'Z' || state == 'X')
+                return -ESRCH;
+        process.parent = parent;
+        process.tty = (unsigned long) tty;
+        process.start = start;
+        *ret = process;
+        return 0;
+}
+
+int process_audit_session(pid_t pid, uint32_t *ret) {
+        char path[64], text[32];
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%d/sessionid", pid);
+        n = proc_read(path, text, sizeof(text));
+        if (n < 0)
+                return (int) n;
+        *ret = (uint32_t) strtoul(text, NULL, 10);
+        return 0;
+}
+
+int process_of_pidfd(int pidfd, pid_t *ret) {
+        char path[64], text[PROC_TEXT_MAX];
+        const char *line;
+        ssize_t n;
+        long pid;
+
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+        n = proc_read(path, text, sizeof(text));
+        if (n < 0)
+                return (int) n;
+        line = strstr(text, "\nPid:");
+        if (!line)
+                return -EBADMSG; /* not a pidfd */
+        pid = strtol(line + 5, NULL, 10);
+        if (pid <= 0) /* -1: reaped; 0: in a pid namespace that is not below ours (proc(5)) */
+                return -ESRCH;
+        *ret = (pid_t) pid;
+        return 0;
+}
+
+bool pidfd_is_alive(int pidfd) {
+        struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+        return poll(&p, 1, 0) == 0;
+}
+
+/* Children are listed by the thread that made them. */
+static size_t process_children(pid_t pid, pid_t *ret, size_t max) {
+        _cleanup_(cleanup_dir) DIR *tasks = NULL;
+        char path[64];
+        size_t n = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/task", pid);
+        tasks = opendir(path);
+        if (!tasks)
+                return 0;
+        for (struct dirent *entry; n < max && (entry = readdir(tasks));) {
+                char text[PROC_TEXT_MAX], *p = text;
+                char children[sizeof(path) + sizeof(entry->d_name) + 16];
+
+                if (entry->d_name[0] == '.')
+                        continue;
+                snprintf(children, sizeof(children), "%s/%s/children", path, entry->d_name);
+                if (proc_read(children, text, sizeof(text)) < 0)
+                        continue;
+                for (char *end; n < max; p = end) {
+                        long child = strtol(p, &end, 10);
+
+                        if (end == p)
+                                break;
+                        ret[n++] = (pid_t) child;
+                }
+        }
+        return n;
+}
+
+size_t process_descendants(pid_t pid, pid_t *ret, size_t max) {
+        size_t n = process_children(pid, ret, max);
+
+        for (size_t i = 0; i < n && n < max; i++)
+                n += process_children(ret[i], ret + n, max - n);
+        return n;
+}
+
+usec_t process_started(const struct process *process) {
+        long hertz = sysconf(_SC_CLK_TCK);
+
+        return process->start * (USEC_PER_SEC / (usec_t) (hertz > 0 ? hertz : 100));
+}

@@ -1,0 +1,62 @@
+/* request: one call on the public socket on its way through the house: who asks, what, when, under which configuration, and the reply as
+ * far as it is written. Knows no socket: it is answered to (slot, generation), which may be gone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/message.h"
+#include "daemon/config.h"
+#include "daemon/peer.h"
+#include "daemon/service.h"
+#include "daemon/turn.h"
+
+struct method;
+
+/* A list that goes on over several rounds of the loop, at most LIST_SLICE_ROWS rows in each. */
+struct list {
+        struct store_cursor cursor;
+        bool has_begun;
+        bool is_truncated;
+        char *held; /* with `more`: the row that waits to learn whether it is the last; malloced */
+        size_t held_size;
+};
+
+struct request {
+        struct change change; /* first: the turn hands this back */
+        struct service *service;
+        struct config *config; /* a reference */
+        const struct method *method;
+        struct peer peer;
+        struct moment now;
+        struct message call;
+        char *text; /* what call borrows from, when the request outlives its round; else NULL */
+        struct store_txn *txn;
+
+        struct json_writer reply; /* over reply_bytes; the handler adds members */
+        char *reply_bytes;
+        size_t reply_size;
+        bool owns_reply;
+        char detail[CONFIG_ERROR_MAX + 1]; /* of an outcome: the sid, the field, the realm, … */
+        char detail_more[64];
+
+        struct list list;
+        int (*emit)(void *userdata, const char *text, size_t size); /* sends one reply of several; loop thread */
+        void *emit_userdata;
+        unsigned *signature_checks; /* left in this round */
+
+        struct sid touched; /* a session that was used: its lastSeen is noted later */
+        bool has_touched;
+
+        uint32_t slot; /* of the connection that asked */
+        uint32_t generation;
+};
+
+/* A request that outlives its round: a copy that owns its text and reply. NULL: no memory. */
+struct request *request_keep(const struct request *request, const char *text, size_t size);
+void request_free(struct request **request);
+
+/* A reply of its own of size bytes, instead of the borrowed one. 0 or -ENOMEM. */
+int request_own_reply(struct request *request, size_t size);
+/* Makes the reply empty and opens it: for the handler, or once more before a change is run again. */
+void request_begin_reply(struct request *request);

@@ -1,0 +1,376 @@
+/* server: see server.h. The life of the daemon and its loop. */
+#include "daemon/server_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "client/cleanup.h"
+#include "daemon/api.h"
+#include "daemon/keys.h"
+#include "daemon/log.h"
+#include "daemon/publish.h"
+#include "daemon/reconcile.h"
+#include "daemon/terminate.h"
+
+#define EVENTS_PER_ROUND 1024
+#define CALLS_PER_ROUND  64
+#define SWEEP_INTERVAL   (10 * USEC_PER_SEC)
+#define FDS_FOR_OURSELVES 64
+
+int server_watch(struct server *server, int fd, uint32_t events, enum watch watch, uint64_t what) {
+        struct epoll_event event = { .events = events, .data.u64 = ((uint64_t) watch << 56) | what };
+
+        return epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* ---- signals and timers, by sd-event ---- */
+
+static void stop(struct server *server) {
+        sd_notify(0, "STOPPING=1");
+        server->is_stopping = true;
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        stop(userdata);
+        return 0;
+}
+
+static void begin_reload(struct server *server) {
+        int r = reload_start(server->reload);
+
+        server->reload_wanted = r == -EALREADY;
+        if (r == 0)
+                sd_notify(0, "RELOADING=1");
+}
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        begin_reload(userdata);
+        return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        return 0; /* it only ends the wait: what is due is looked at in every round */
+}
+
+/* ---- the configuration, again ---- */
+
+static void answer_reload(struct server *server, struct request *waits, int result, const char *error) {
+        for (struct request *q = waits, *next; q; q = next) {
+                next = (struct request *) q->change.next;
+                snprintf(q->detail, sizeof(q->detail), "%s", error);
+                server_answer(server, q, result);
+                request_free(&q);
+        }
+}
+
+static void take_reload(struct server *server) {
+        char error[CONFIG_ERROR_MAX] = "";
+        struct config *config = NULL;
+        struct request *waits = TAKE(server->reload_waits);
+        int r = reload_take(server->reload, &config, error);
+
+        if (r == 0) {
+                config_unref(&server->config);
+                server->config = config;
+                log_line(LOG_INFO, "configuration reloaded");
+        } else
+                log_line(LOG_ERR, "configuration not reloaded, the old one stays: %s", error);
+        sd_notify(0, "READY=1");
+        answer_reload(server, waits, r == 0 ? 0 : API_CONFIGURATION_INVALID, error);
+        if (server->reload_waits_next || server->reload_wanted) {
+                server->reload_waits = TAKE(server->reload_waits_next);
+                begin_reload(server);
+        }
+}
+
+/* ---- a round ---- */
+
+static usec_t next_due(const struct server *server) {
+        usec_t due = server->sweep_due, termination = terminate_due(server->leaders);
+
+        if (server->expiry_due < due)
+                due = server->expiry_due;
+        return termination < due ? termination : due;
+}
+
+static void run_due(struct server *server) {
+        if (server->expiry_due <= server->now.boot)
+                server_expire(server);
+        if (terminate_due(server->leaders) <= server->now.boot)
+                terminate_run(server->leaders, server->service.store, server->now.boot);
+        if (server->sweep_due <= server->now.boot) {
+                server->sweep_due = server->now.boot + SWEEP_INTERVAL;
+                server_drop_old_waiters(server);
+                server_drop_idle(server);
+                (void) store_check_readers(server->service.store);
+        }
+}
+
+static int arm_timer(struct server *server) {
+        struct moment now = clock_now();
+        usec_t due = next_due(server);
+        int r;
+
+        if (due == USEC_NEVER)
+                return 0;
+        r = sd_event_source_set_time_relative(server->timer, due > now.boot ? due - now.boot : 0);
+        return r < 0 ? r : sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
+}
+
+/* Logins before all else: a flood on the public socket must not delay them. Then what gives answers, then new work. */
+static void handle_events(struct server *server, const struct epoll_event *events, int n) {
+        for (int i = 0; i < n; i++) {
+                if (events[i].data.u64 >> 56 == WATCH_LOGIN)
+                        server_read_login(server, (uint32_t) events[i].data.u64);
+                else if (events[i].data.u64 >> 56 == WATCH_LOGIN_LISTENER)
+                        server_accept_logins(server);
+        }
+        for (int i = 0; i < n; i++) {
+                uint64_t data = events[i].data.u64;
+
+                switch ((enum watch) (data >> 56)) {
+                case WATCH_TURN:
+                        server_take_done(server);
+                        break;
+                case WATCH_LEADERS:
+                        server_leaders_gone(server);
+                        break;
+                case WATCH_RELOAD:
+                        take_reload(server);
+                        break;
+                case WATCH_PUBLIC_LISTENER:
+                        server_accept_public(server);
+                        break;
+                case WATCH_PUBLIC:
+                        server_public_event(server, (uint32_t) data, (uint32_t) (data >> 32) & 0xffffff, events[i].events);
+                        break;
+                default:
+                        break;
+                }
+        }
+}
+
+/* Our epoll is the loop and sd-event's descriptor one member of it: sd-event dispatches one source an iteration, which a busy socket would pay for. */
+static int run_round(struct server *server) {
+        struct epoll_event events[EVENTS_PER_ROUND];
+        int r, n;
+
+        r = arm_timer(server);
+        if (r < 0)
+                return r;
+        r = sd_event_prepare(server->event);
+        if (r < 0)
+                return r;
+        n = epoll_wait(server->epoll, events, EVENTS_PER_ROUND, r > 0 || connections_have_ready(server->connections) ? 0 : -1);
+        if (n < 0 && errno != EINTR)
+                return -errno;
+        server->now = clock_now();
+        server->signature_checks = SIGNATURE_CHECKS_PER_ROUND;
+        server->calls = CALLS_PER_ROUND;
+        handle_events(server, events, n);
+        server_work(server);
+        run_due(server);
+        if (r == 0)
+                r = sd_event_wait(server->event, 0);
+        if (r > 0)
+                r = sd_event_dispatch(server->event);
+        return r < 0 && r != -ESTALE ? r : 0;
+}
+
+/* ---- life ---- */
+
+static void raise_descriptors(size_t *ret_max_leaders) {
+        struct rlimit limit = { .rlim_cur = 1024, .rlim_max = 1024 };
+        size_t others = CONNECTIONS_MAX + LOGIN_CONNECTIONS_MAX * 2 + FDS_FOR_OURSELVES;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+                limit.rlim_cur = limit.rlim_max;
+                (void) setrlimit(RLIMIT_NOFILE, &limit);
+        }
+        *ret_max_leaders = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : limit.rlim_cur / 2;
+}
+
+static int open_store(struct server *server) {
+        pid_t holder = 0;
+        int r = store_open(server->options->state_dir, 0, &server->service.store, &holder);
+
+        if (r == -EBUSY)
+                log_line(LOG_ERR, "%s is in use by another sessjwtd, pid %d", server->options->state_dir, holder);
+        else if (r == -EPROTO)
+                log_line(LOG_ERR, "%s was written by another version of sessjwtd", server->options->state_dir);
+        else if (r < 0)
+                log_line(LOG_ERR, "cannot open the store in %s: %s", server->options->state_dir, strerror(-r));
+        return r;
+}
+
+static int open_public_files(struct server *server) {
+        int r = keys_publish(&server->service, server->options->runtime_dir);
+
+        if (r < 0)
+                log_line(LOG_ERR, "cannot publish keys in %s/%s: %s", server->options->runtime_dir, SESSJWT_PUBLIC_DIR_NAME,
+                        strerror(-r));
+        return r;
+}
+
+static int open_loop(struct server *server) {
+        sigset_t signals;
+        int r;
+
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGHUP);
+        sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread: they inherit it */
+        signal(SIGPIPE, SIG_IGN);
+        server->epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (server->epoll < 0)
+                return -errno;
+        r = sd_event_new(&server->event);
+        if (r >= 0)
+                r = sd_event_add_signal(server->event, NULL, SIGTERM, on_stop_signal, server);
+        if (r >= 0)
+                r = sd_event_add_signal(server->event, NULL, SIGINT, on_stop_signal, server);
+        if (r >= 0)
+                r = sd_event_add_signal(server->event, NULL, SIGHUP, on_reload_signal, server);
+        if (r >= 0)
+                r = sd_event_add_time_relative(server->event, &server->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, server);
+        if (r >= 0)
+                r = sd_event_set_watchdog(server->event, true);
+        return r < 0 ? r : server_watch(server, sd_event_get_fd(server->event), EPOLLIN, WATCH_EVENT, 0);
+}
+
+static int watch_all(struct server *server) {
+        const struct {
+                int fd;
+                enum watch watch;
+        } all[] = {
+                { server->listeners.login, WATCH_LOGIN_LISTENER },
+                { server->listeners.public, WATCH_PUBLIC_LISTENER },
+                { turn_fd(server->turn), WATCH_TURN },
+                { leaders_fd(server->leaders), WATCH_LEADERS },
+                { reload_fd(server->reload), WATCH_RELOAD },
+        };
+
+        for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+                int r = server_watch(server, all[i].fd, EPOLLIN, all[i].watch, 0);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* In order: nothing is promised before the store is ours, nobody is answered before what the store says is checked. */
+static int server_open(struct server *server) {
+        char error[CONFIG_ERROR_MAX] = "";
+        size_t max_leaders;
+        int r;
+
+        raise_descriptors(&max_leaders);
+        server->now = clock_now();
+        server->service.started_boot = server->now.boot;
+        server->sweep_due = server->now.boot + SWEEP_INTERVAL;
+        r = config_load(server->options->config_file, &server->config, error);
+        if (r < 0) {
+                log_line(LOG_ERR, "%s", error);
+                return r;
+        }
+        r = clock_boot_id(&server->service.boot);
+        if (r < 0)
+                return r;
+        r = open_store(server);
+        if (r < 0)
+                return r;
+        r = open_loop(server);
+        if (r < 0)
+                return r;
+        r = listeners_open(server->options->runtime_dir, &server->listeners, error, sizeof(error));
+        if (r < 0) {
+                log_line(LOG_ERR, "%s", error);
+                return r;
+        }
+        r = keys_load(&server->service, server->now.wall);
+        if (r >= 0)
+                r = open_public_files(server);
+        if (r >= 0)
+                r = leaders_new(max_leaders, &server->leaders);
+        if (r >= 0)
+                r = reconcile(&server->service, server->leaders, server->now);
+        if (r >= 0)
+                r = connections_new(&server->connections);
+        if (r >= 0)
+                r = reload_new(server->options->config_file, &server->reload);
+        if (r >= 0)
+                r = turn_new(server->service.store, &server->turn);
+        if (r >= 0)
+                r = watch_all(server);
+        server->scratch_reply = malloc(REPLY_MAX + 1);
+        if (r >= 0 && !server->scratch_reply)
+                r = -ENOMEM;
+        if (r >= 0)
+                server_find_expiry(server);
+        return r;
+}
+
+/* What was posted is run and answered; sessions and connections of users live on without us. */
+static void server_close(struct server *server) {
+        if (server->turn) {
+                turn_stop(server->turn);
+                server_take_done(server);
+        }
+        answer_reload(server, TAKE(server->reload_waits), -ECANCELED, "");
+        answer_reload(server, TAKE(server->reload_waits_next), -ECANCELED, "");
+        while (server->n_waiters > 0) {
+                struct login_waiter *waiter = server->waiters[--server->n_waiters];
+
+                close(waiter->fd);
+                free(waiter);
+        }
+        listeners_close(&server->listeners, server->options->runtime_dir);
+        connections_free(&server->connections);
+        turn_free(&server->turn);
+        reload_free(&server->reload);
+        leaders_free(&server->leaders);
+        free(server->scratch_reply);
+        sd_event_source_unref(server->timer);
+        sd_event_unref(server->event);
+        cleanup_close(&server->epoll);
+        keyset_free(&server->service.keyset);
+        keyring_free(&server->service.keyring);
+        store_close(&server->service.store);
+        config_unref(&server->config);
+}
+
+int server_run(const struct server_options *options) {
+        struct server *server = calloc(1, sizeof(*server));
+        int r;
+
+        if (!server)
+                return 1;
+        server->options = options;
+        server->epoll = server->listeners.login = server->listeners.public = -1;
+        server->expiry_due = USEC_NEVER;
+        r = server_open(server);
+        if (r >= 0) {
+                log_line(LOG_INFO, "sessjwtd %s is ready, %zu login processes are watched", SESSJWT_VERSION,
+                        leaders_count(server->leaders));
+                sd_notify(0, "READY=1");
+        }
+        while (r >= 0 && !server->is_stopping)
+                r = run_round(server);
+        if (r < 0) {
+                log_line(LOG_ERR, "sessjwtd ends: %s", strerror(-r));
+                server->exit_status = 1;
+        }
+        r = server->exit_status;
+        server_close(server);
+        free(server);
+        return r;
+}

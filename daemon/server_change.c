@@ -1,0 +1,155 @@
+/* server_change: changes that come back from the turn, and those that nobody asked for: leaders that went, deadlines, notes of use. */
+#include "daemon/server_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cleanup.h"
+#include "daemon/ending.h"
+#include "daemon/expiry.h"
+#include "daemon/log.h"
+#include "daemon/tell.h"
+
+#define GONE_PER_ROUND 64
+#define TOUCHES_MAX    64 /* more at once are not noted: lastSeen is a courtesy */
+
+void server_take_done(struct server *server) {
+        struct change *change = turn_take_done(server->turn), *next;
+
+        for (; change; change = next) {
+                next = change->next;
+                change->done(change, server);
+        }
+        server_find_expiry(server);
+        if (turn_has_failed(server->turn) && !server->is_stopping) {
+                log_line(LOG_CRIT, "the store failed to commit; ending, so that the next start reads what is there");
+                server->exit_status = 1;
+                sd_event_exit(server->event, 1);
+                server->is_stopping = true;
+        }
+}
+
+/* A change that the daemon posts by itself. */
+struct own_change {
+        struct change change; /* first: the turn hands this back */
+        struct leader_id leader;
+        struct sid sid;
+        usec_t wall;
+};
+
+static void own_change_done(struct change *change, void *userdata) {
+        struct server *server = userdata;
+        int no_pidfd = -1;
+
+        if (change->result < 0)
+                log_line(LOG_ERR, "a change could not be kept: %s", strerror(-change->result));
+        tell_events(&change->effects);
+        tell_leaders(&change->effects, server->leaders, &no_pidfd);
+        tell_logins(&change->effects, server->leaders, server->now.boot);
+        effects_free(&change->effects);
+        free(change);
+}
+
+static struct own_change *own_change_post(struct server *server, const struct own_change *what) {
+        struct own_change *change = malloc(sizeof(*change));
+
+        if (!change) {
+                log_line(LOG_ERR, "no memory for a change");
+                return NULL;
+        }
+        *change = *what;
+        change->change.lane = LANE_INTERNAL;
+        turn_post(server->turn, &change->change);
+        return change;
+}
+
+/* ---- leaders that went ---- */
+
+static int gone_run(struct change *change, struct store_txn *txn) {
+        const struct own_change *own = (struct own_change *) change;
+        struct store_cursor cursor = { 0 };
+        struct session session;
+        int r;
+
+        while ((r = store_next_session_of_leader(txn, &own->leader, &cursor, &session)) == 0) {
+                r = ending_finish(txn, &session, END_KILLED, &change->effects);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : 0;
+}
+
+void server_leaders_gone(struct server *server) {
+        struct leader_id gone[GONE_PER_ROUND];
+        size_t n = leaders_take_gone(server->leaders, gone, GONE_PER_ROUND);
+
+        for (size_t i = 0; i < n; i++)
+                (void) own_change_post(server,
+                        &(struct own_change) {
+                                .change = { .run = gone_run, .done = own_change_done }, .leader = gone[i] });
+}
+
+/* ---- deadlines ---- */
+
+void server_find_expiry(struct server *server) {
+        int r = expiry_due(server->service.store, &server->expiry_due);
+
+        if (r < 0)
+                log_line(LOG_ERR, "cannot find the next deadline: %s", strerror(-r));
+}
+
+void server_expire(struct server *server) {
+        server->expiry_due = USEC_NEVER; /* found anew when this one is done */
+        (void) own_change_post(server, &(struct own_change) { .change = { .run = expiry_run, .done = own_change_done } });
+}
+
+/* ---- a login that was refused after all ---- */
+
+static int end_refused_run(struct change *change, struct store_txn *txn) {
+        const struct own_change *own = (struct own_change *) change;
+        struct session session;
+        int r;
+
+        r = store_find_session(txn, &own->sid, &session);
+        if (r)
+                return r < 0 ? r : 0;
+        return ending_end(txn, &session, END_DENIED, BY_SYSTEM, "it was answered too late", &change->effects);
+}
+
+void server_end_refused(struct server *server, const struct sid *sid) {
+        (void) own_change_post(server,
+                &(struct own_change) { .change = { .run = end_refused_run, .done = own_change_done }, .sid = *sid });
+}
+
+/* ---- lastSeen ---- */
+
+static int touch_run(struct change *change, struct store_txn *txn) {
+        const struct own_change *own = (struct own_change *) change;
+        struct session session;
+        int r;
+
+        r = store_find_session(txn, &own->sid, &session);
+        if (r)
+                return r < 0 ? r : 0;
+        if (session.state != SESSION_LIVE || session.last_seen >= own->wall)
+                return 0;
+        session.last_seen = own->wall;
+        r = store_put_session(txn, &session);
+        return r < 0 ? r : 0;
+}
+
+static void touch_done(struct change *change, void *userdata) {
+        ((struct server *) userdata)->n_touches--;
+        own_change_done(change, userdata);
+}
+
+void server_note_touch(struct server *server, const struct sid *sid) {
+        if (server->n_touches >= TOUCHES_MAX)
+                return;
+        if (own_change_post(server,
+                    &(struct own_change) { .change = { .run = touch_run, .done = touch_done },
+                            .sid = *sid,
+                            .wall = server->now.wall }))
+                server->n_touches++;
+}

@@ -1,0 +1,85 @@
+/* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login socket), server_public.c
+ * (the public one), server_change.c (what comes back from the turn, and what nobody asked for). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/connection.h"
+#include "daemon/leader.h"
+#include "daemon/listen.h"
+#include "daemon/login.h"
+#include "daemon/reload.h"
+#include "daemon/request.h"
+#include "daemon/server.h"
+#include "daemon/service.h"
+#include "daemon/turn.h"
+
+/* What an epoll event is about: a kind in the upper 8 bits; of connections slot and generation, of others nothing. */
+enum watch { WATCH_LOGIN_LISTENER = 1, WATCH_LOGIN, WATCH_PUBLIC_LISTENER, WATCH_PUBLIC, WATCH_TURN, WATCH_LEADERS, WATCH_RELOAD, WATCH_EVENT };
+
+/* A module that has connected and not sent its frame yet. */
+struct login_waiter {
+        int fd;
+        uint32_t index;
+        usec_t connected_boot;
+};
+
+struct server {
+        const struct server_options *options;
+        struct service service;
+        struct config *config;
+        struct listeners listeners;
+        struct turn *turn;
+        struct leaders *leaders;
+        struct reload *reload;
+        struct request *reload_waits;   /* for the reading that goes on; linked by change.next */
+        struct request *reload_waits_next; /* for one that must be begun after it */
+        bool reload_wanted;             /* by SIGHUP, while one goes on */
+
+        struct connections *connections;
+        struct login_waiter *waiters[LOGIN_CONNECTIONS_MAX];
+        size_t n_waiters;
+
+        int epoll;
+        sd_event *event;
+        sd_event_source *timer;
+        bool is_stopping;
+        int exit_status;
+
+        struct moment now;         /* of this round */
+        struct request scratch;    /* the call that is being answered; replies of up to REPLY_MAX in scratch_reply */
+        char *scratch_reply;
+        unsigned signature_checks; /* left in this round */
+        unsigned calls;            /* left in this round */
+
+        usec_t expiry_due; /* boot clock; USEC_NEVER while a change that ends sessions is under way */
+        usec_t sweep_due;
+        size_t n_touches; /* notes of lastSeen under way */
+};
+
+int server_watch(struct server *server, int fd, uint32_t events, enum watch watch, uint64_t what);
+
+/* server_login.c */
+void server_accept_logins(struct server *server);
+void server_read_login(struct server *server, uint32_t index);
+void server_drop_old_waiters(struct server *server);
+
+/* server_public.c */
+void server_accept_public(struct server *server);
+void server_public_event(struct server *server, uint32_t slot, uint32_t generation, uint32_t events);
+/* Goes on with connections that have work left, as far as this round's share goes. */
+void server_work(struct server *server);
+void server_answer(struct server *server, struct request *request, int result);
+void server_drop_idle(struct server *server);
+
+/* server_change.c */
+void server_take_done(struct server *server);
+void server_leaders_gone(struct server *server);
+void server_expire(struct server *server);
+void server_note_touch(struct server *server, const struct sid *sid);
+/* Ends one session after all: a login that its module had given up on and refused. */
+void server_end_refused(struct server *server, const struct sid *sid);
+void server_find_expiry(struct server *server);

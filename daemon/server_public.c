@@ -1,0 +1,362 @@
+/* server_public: the public socket: connections, their calls one after the other, a fair share of each round for each. */
+#include "daemon/server_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client/cleanup.h"
+#include "daemon/api.h"
+#include "daemon/hook.h"
+#include "daemon/log.h"
+#include "daemon/tell.h"
+
+#define CHANGE_REPLY_SIZE MESSAGE_MAX
+#define IDLE_TIME         (IDLE_CONNECTION_SEC * USEC_PER_SEC)
+
+/* ---- connections ---- */
+
+static void refuse_connection(struct server *server, int fd, int outcome) {
+        struct request *q = &server->scratch;
+        size_t size;
+
+        q->reply_bytes = server->scratch_reply;
+        q->reply_size = REPLY_MAX;
+        if (outcome != CONNECTIONS_FULL_FOR_UID || api_finish_reply(q, API_TOO_MANY_CONNECTIONS, &size) < 0)
+                return;
+        q->reply_bytes[size] = '\0';
+        (void) send(fd, q->reply_bytes, size + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void server_accept_public(struct server *server) {
+        for (int i = 0; i < 64; i++) {
+                _cleanup_(cleanup_close) int fd = accept4(server->listeners.public, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                struct connection *connection;
+                struct peer peer;
+                int r;
+
+                if (fd < 0)
+                        return;
+                if (peer_read(fd, server->config->admin_gid, server->now.boot, &peer) < 0)
+                        continue;
+                r = connections_add(server->connections, &fd, &peer, &connection);
+                if (r) {
+                        refuse_connection(server, fd, r);
+                        continue;
+                }
+                connection->interest = EPOLLIN;
+                r = server_watch(server, connection->fd, EPOLLIN, WATCH_PUBLIC,
+                        ((uint64_t) (connection->generation & 0xffffff) << 32) | connection->slot);
+                if (r < 0)
+                        connections_remove(server->connections, connection);
+        }
+}
+
+/* Watches for what can be gone on with: room for output before anything else (a peer that does not read is not read), input when no
+ * call is being answered. */
+static void update_interest(struct server *server, struct connection *connection) {
+        uint32_t interest = 0;
+
+        if (stream_has_output(&connection->stream))
+                interest = EPOLLOUT;
+        else if (!connection->change_in_flight && !connection->list && !connection->has_closed)
+                interest = EPOLLIN;
+        if (interest == connection->interest)
+                return;
+        connection->interest = interest;
+        (void) epoll_ctl(server->epoll, EPOLL_CTL_MOD, connection->fd,
+                &(struct epoll_event) { .events = interest,
+                        .data.u64 = ((uint64_t) WATCH_PUBLIC << 56) |
+                                ((uint64_t) (connection->generation & 0xffffff) << 32) | connection->slot });
+}
+
+void server_drop_idle(struct server *server) {
+        struct connection *connection;
+        uint32_t slot = 0;
+
+        if (server->now.boot < IDLE_TIME)
+                return;
+        while ((connection = connections_next_idle(server->connections, server->now.boot - IDLE_TIME, &slot)))
+                connections_remove(server->connections, connection);
+}
+
+/* ---- one call ---- */
+
+static int emit(void *userdata, const char *text, size_t size) {
+        return stream_put(userdata, text, size);
+}
+
+static void prepare_request(struct server *server, struct connection *connection, struct request *q) {
+        q->service = &server->service;
+        q->config = server->config; /* lent for the round; request_keep takes a reference */
+        q->method = NULL;
+        q->peer = connection->peer;
+        q->now = server->now;
+        q->txn = NULL;
+        q->reply_bytes = server->scratch_reply;
+        q->reply_size = REPLY_MAX;
+        q->detail[0] = q->detail_more[0] = '\0';
+        q->list = (struct list) { 0 };
+        q->emit = emit;
+        q->emit_userdata = &connection->stream;
+        q->signature_checks = &server->signature_checks;
+        q->has_touched = false;
+        q->slot = connection->slot;
+        q->generation = connection->generation;
+        request_begin_reply(q);
+}
+
+static int run_read(struct server *server, struct request *q) {
+        int r;
+
+        r = store_begin_read(server->service.store, &q->txn);
+        if (r < 0)
+                return r;
+        r = q->method->handler(q);
+        store_abort(&q->txn);
+        if (q->has_touched)
+                server_note_touch(server, &q->touched);
+        q->has_touched = false;
+        return r;
+}
+
+static int run_change(struct change *change, struct store_txn *txn) {
+        struct request *q = (struct request *) change;
+
+        q->txn = txn;
+        q->now = clock_now();
+        request_begin_reply(q);
+        return q->method->handler(q);
+}
+
+/* An outcome (> 0) of a handler leaves what it put in the turn; handlers decide before they put. */
+static void change_done(struct change *change, void *userdata) {
+        struct request *q = (struct request *) change;
+        struct server *server = userdata;
+        int no_pidfd = -1;
+
+        tell_events(&change->effects);
+        tell_leaders(&change->effects, server->leaders, &no_pidfd);
+        HOOK("before-reply");
+        server_answer(server, q, change->result);
+        HOOK("after-reply");
+        tell_logins(&change->effects, server->leaders, server->now.boot);
+        request_free(&q);
+}
+
+static int begin_change(struct server *server, struct connection *connection, const char *text, size_t size) {
+        _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
+
+        if (!q || request_own_reply(q, CHANGE_REPLY_SIZE) < 0)
+                return -ENOMEM;
+        q->change.lane = LANE_PUBLIC;
+        q->change.uid = q->peer.uid;
+        q->change.run = run_change;
+        q->change.done = change_done;
+        connection->change_in_flight = true;
+        turn_post(server->turn, &TAKE(q)->change);
+        return 0;
+}
+
+static int begin_reload(struct server *server, struct connection *connection, const char *text, size_t size) {
+        _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
+        struct request **waits = &server->reload_waits;
+        int r;
+
+        if (!q || request_own_reply(q, CHANGE_REPLY_SIZE) < 0)
+                return -ENOMEM;
+        r = reload_start(server->reload);
+        if (r == -EALREADY)
+                waits = &server->reload_waits_next;
+        else if (r < 0)
+                return r;
+        request_begin_reply(q);
+        connection->change_in_flight = true;
+        q->change.next = (struct change *) *waits;
+        *waits = TAKE(q);
+        return 0;
+}
+
+/* A list that is not done moves to the heap and goes on when the peer has read what it got. */
+static int begin_list(struct server *server, struct connection *connection, const char *text, size_t size) {
+        _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
+        size_t written = server->scratch.reply.length;
+
+        server->scratch.list.held = NULL; /* it is q's now */
+        if (!q || request_own_reply(q, REPLY_MAX) < 0)
+                return -ENOMEM;
+        memcpy(q->reply_bytes, server->scratch_reply, written);
+        q->reply.buf = q->reply_bytes;
+        connection->list = TAKE(q);
+        return 0;
+}
+
+static int put_reply(struct connection *connection, struct request *q, int result) {
+        size_t size;
+        int r;
+
+        r = api_finish_reply(q, result, &size);
+        if (r < 0)
+                return r;
+        if (q->call.oneway)
+                return 0;
+        return stream_put(&connection->stream, q->reply_bytes, size);
+}
+
+enum { CALL_AGAIN = 1 };
+
+/* 0; CALL_AGAIN: not in this round; < 0: the peer is to be dropped. */
+static int handle_call(struct server *server, struct connection *connection, const char *text, size_t size) {
+        struct request *q = &server->scratch;
+        int r;
+
+        r = message_read_call(text, size, &q->call);
+        if (r < 0)
+                return r;
+        prepare_request(server, connection, q);
+        r = api_find_method(q);
+        if (r == 0) {
+                switch (q->method->access) {
+                case READS:
+                        r = run_read(server, q);
+                        break;
+                case CHANGES:
+                        r = begin_change(server, connection, text, size);
+                        if (r == 0)
+                                return 0;
+                        break;
+                case RELOADS:
+                        r = begin_reload(server, connection, text, size);
+                        if (r == 0)
+                                return 0;
+                        break;
+                }
+        }
+        if (r == API_AGAIN && q->list.cursor.started)
+                return begin_list(server, connection, text, size);
+        if (r == API_AGAIN)
+                return CALL_AGAIN;
+        r = put_reply(connection, q, r);
+        free(TAKE(q->list.held));
+        return r;
+}
+
+static int go_on_with_list(struct server *server, struct connection *connection) {
+        struct request *q = connection->list;
+        int r;
+
+        q->now = server->now;
+        q->emit_userdata = &connection->stream;
+        r = run_read(server, q);
+        if (r == API_AGAIN)
+                return 0;
+        r = put_reply(connection, q, r);
+        request_free(&connection->list);
+        return r;
+}
+
+/* ---- a connection's share of a round ---- */
+
+/* 0: it waits for its peer, or for the turn; 1: it has work left; < 0: it is to be dropped. */
+static int connection_work(struct server *server, struct connection *connection) {
+        for (;;) {
+                char *text;
+                size_t size;
+                int r;
+
+                if (connection->change_in_flight)
+                        return 0;
+                r = stream_flush(&connection->stream, connection->fd);
+                if (r)
+                        return r < 0 ? r : 0;
+                if (server->calls == 0)
+                        return connection->list || stream_has_input(&connection->stream);
+                if (connection->list) {
+                        server->calls--;
+                        r = go_on_with_list(server, connection);
+                } else if (stream_next(&connection->stream, &text, &size)) {
+                        server->calls--;
+                        r = handle_call(server, connection, text, size);
+                        if (r == CALL_AGAIN) {
+                                stream_unread(&connection->stream, text);
+                                return 1;
+                        }
+                } else
+                        return connection->has_closed ? -ECONNRESET : 0;
+                if (r < 0)
+                        return r;
+        }
+}
+
+static void connection_go_on(struct server *server, struct connection *connection) {
+        int r = connection_work(server, connection);
+
+        if (r < 0) {
+                connections_remove(server->connections, connection);
+                return;
+        }
+        if (r > 0)
+                connections_push_ready(server->connections, connection);
+        update_interest(server, connection);
+}
+
+void server_public_event(struct server *server, uint32_t slot, uint32_t generation, uint32_t events) {
+        struct connection *connection = connections_find(server->connections, slot, generation);
+        int r = 0;
+
+        if (!connection)
+                return;
+        if (events & (EPOLLERR | EPOLLHUP) && !(events & EPOLLIN)) {
+                connections_remove(server->connections, connection);
+                return;
+        }
+        if (connection->is_ready) /* it has calls that were not looked at: first those */
+                return;
+        if (events & EPOLLIN) {
+                r = stream_read(&connection->stream, connection->fd);
+                if (r == 1)
+                        connection->has_closed = true;
+                connection->last_active = server->now.boot;
+        }
+        if (r < 0 && r != -EAGAIN) {
+                connections_remove(server->connections, connection);
+                return;
+        }
+        connection_go_on(server, connection);
+}
+
+void server_work(struct server *server) {
+        struct connection *connection, *first_again = NULL;
+
+        /* One that cannot go on in this round (its signature must wait) is met again: then the round is over. */
+        while (server->calls > 0 && (connection = connections_pop_ready(server->connections))) {
+                if (connection == first_again) {
+                        connections_push_ready(server->connections, connection);
+                        return;
+                }
+                if (!first_again && server->signature_checks == 0)
+                        first_again = connection;
+                connection_go_on(server, connection);
+        }
+}
+
+void server_answer(struct server *server, struct request *q, int result) {
+        struct connection *connection = connections_find(server->connections, q->slot, q->generation);
+        size_t size;
+
+        if (!connection)
+                return;
+        connection->change_in_flight = false;
+        connection->last_active = server->now.boot;
+        if (api_finish_reply(q, result, &size) < 0 ||
+                (!q->call.oneway && stream_put(&connection->stream, q->reply_bytes, size) < 0) ||
+                stream_flush(&connection->stream, connection->fd) < 0) {
+                connections_remove(server->connections, connection);
+                return;
+        }
+        connections_push_ready(server->connections, connection); /* the next call may be there already */
+        update_interest(server, connection);
+}

@@ -1,0 +1,113 @@
+/* tell: see tell.h. */
+#include "daemon/tell.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/hook.h"
+#include "daemon/log.h"
+#include "daemon/terminate.h"
+
+struct event {
+        const char *name;
+        int priority;
+        const char *sentence; /* user, short sid and device follow */
+};
+
+static const struct event events[] = {
+        [EFFECT_SESSION_OPENED] = { "session-opened", LOG_INFO, "session opened" },
+        [EFFECT_SESSION_DENIED] = { "login-denied", LOG_NOTICE, "login denied" },
+        [EFFECT_LOGIN_DENIED] = { "login-denied", LOG_NOTICE, "login denied" },
+        [EFFECT_SESSION_ENDING] = { "session-ended", LOG_INFO, "session ended" },
+        [EFFECT_SESSION_ENDED] = { "session-ended", LOG_INFO, "session ended" },
+        [EFFECT_SESSION_GONE] = { "login-closed", LOG_DEBUG, "login process has gone" },
+        [EFFECT_SESSION_SPARED] = { "session-spared", LOG_NOTICE, "not enforced" },
+        [EFFECT_DEVICE_NEW] = { "device-new", LOG_NOTICE, "new device" },
+};
+
+static void tell_event(const struct effect *effect) {
+        const struct session *session = &effect->session;
+        const struct event *event = &events[effect->kind];
+        const char *reason = session_end_name(session->end);
+        char sid[SID_TEXT_MAX + 1], device[DEVICE_ID_TEXT_SIZE], uid[16], leader[16], line[2048];
+
+        sid_write(&session->sid, sid);
+        device_id_write(&session->device, device);
+        snprintf(uid, sizeof(uid), "%u", session->uid);
+        snprintf(leader, sizeof(leader), "%d", session->leader.pid);
+        snprintf(line, sizeof(line), "%s: %s %s by %s from %s%s%s%s%s%s%s", event->sentence, session->user, sid,
+                session->service, session->device_name, *session->ip ? " at " : "", session->ip, *reason ? ", " : "", reason,
+                *effect->note ? ": " : "", effect->note);
+        log_event(event->priority, event->name, line,
+                (const struct log_field[]) { { "SID", sid },
+                        { "USER", session->user },
+                        { "UID", uid },
+                        { "REALM", session->realm },
+                        { "SERVICE", session->service },
+                        { "DEVICE", device },
+                        { "DEVICE_NAME", session->device_name },
+                        { "IP", session->ip },
+                        { "POLICY", session->policy },
+                        { "LEADER", leader },
+                        { "REASON", reason },
+                        { "INITIATOR", initiator_name(effect->initiator) },
+                        { "NOTE", effect->note } },
+                13);
+}
+
+void tell_events(const struct effects *effects) {
+        for (size_t i = 0; i < effects->n; i++)
+                tell_event(&effects->items[i]);
+}
+
+void tell_leaders(const struct effects *effects, struct leaders *leaders, int *pidfd) {
+        for (size_t i = 0; i < effects->n; i++) {
+                const struct session *session = &effects->items[i].session;
+                int r = 0;
+
+                switch (effects->items[i].kind) {
+                case EFFECT_SESSION_OPENED:
+                case EFFECT_SESSION_DENIED:
+                        r = leaders_watch(leaders, &session->leader, pidfd);
+                        break;
+                case EFFECT_SESSION_ENDED:
+                case EFFECT_SESSION_GONE:
+                        leaders_release(leaders, &session->leader);
+                        break;
+                default:
+                        break;
+                }
+                if (r < 0)
+                        log_line(LOG_ERR, "cannot watch login process %d: %s; its session ends at its close or at the next start",
+                                session->leader.pid, strerror(-r));
+        }
+}
+
+void tell_line(const struct session *session, const char *note, char ret[static TELL_LINE_SIZE]) {
+        static const char *const sentences[_END_MAX] = {
+                [END_EVICTED] = "You signed in elsewhere; this session ends here",
+                [END_REVOKED] = "This session was ended",
+                [END_LOGOUT] = "You signed out; this session ends here",
+                [END_DEVICE_REMOVED] = "This device was removed; its session ends here",
+                [END_EXPIRED] = "This session has reached its longest time; sign in again",
+                [END_IDLE] = "This session was idle for too long; sign in again",
+        };
+        const char *sentence = sentences[session->end] ? sentences[session->end] : "This session was ended";
+
+        snprintf(ret, TELL_LINE_SIZE, "*** sessjwt: %s%s%s. ***", sentence, *note ? ": " : "", note);
+}
+
+void tell_logins(const struct effects *effects, struct leaders *leaders, usec_t now_boot) {
+        for (size_t i = 0; i < effects->n; i++) {
+                const struct effect *effect = &effects->items[i];
+                char line[TELL_LINE_SIZE];
+
+                if (effect->kind == EFFECT_SESSION_DENIED)
+                        terminate_begin(leaders, &effect->session, NULL, now_boot);
+                if (effect->kind != EFFECT_SESSION_ENDING)
+                        continue;
+                HOOK("before-terminal");
+                tell_line(&effect->session, effect->note, line);
+                terminate_begin(leaders, &effect->session, line, now_boot);
+        }
+}

@@ -1,0 +1,269 @@
+/* turn: see turn.h. */
+#include "daemon/turn.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "client/cleanup.h"
+#include "client/protocol.h"
+#include "daemon/hook.h"
+
+#define INTERNAL_CHANGES_PER_TURN 256
+#define LOGINS_PER_TURN           1024
+
+struct queue {
+        struct change *head;
+        struct change **tail;
+};
+
+struct turn {
+        struct store *store;
+        int fd;
+        pthread_t thread;
+        bool joined;
+
+        pthread_mutex_t mutex; /* of all below */
+        pthread_cond_t posted;
+        struct queue lanes[_LANE_MAX];
+        struct queue done;
+        bool stopping;
+        bool failed;
+};
+
+static void queue_init(struct queue *queue) {
+        queue->head = NULL;
+        queue->tail = &queue->head;
+}
+
+static void queue_add(struct queue *queue, struct change *change) {
+        change->next = NULL;
+        *queue->tail = change;
+        queue->tail = &change->next;
+}
+
+static struct change *queue_take(struct queue *queue) {
+        struct change *change = queue->head;
+
+        if (!change)
+                return NULL;
+        queue->head = change->next;
+        if (!queue->head)
+                queue->tail = &queue->head;
+        change->next = NULL;
+        return change;
+}
+
+static void queue_move(struct queue *from, struct queue *to, size_t max) {
+        struct change *change;
+
+        while (max-- > 0 && (change = queue_take(from)))
+                queue_add(to, change);
+}
+
+/* One public change a uid and turn; who is passed over keeps his place in front. */
+static void queue_move_one_a_uid(struct queue *from, struct queue *to) {
+        uid_t seen[PUBLIC_CHANGES_PER_TURN];
+        struct queue left;
+        size_t n_seen = 0;
+        struct change *change;
+
+        queue_init(&left);
+        while ((change = queue_take(from))) {
+                bool take = n_seen < PUBLIC_CHANGES_PER_TURN;
+
+                for (size_t i = 0; take && i < n_seen; i++)
+                        take = seen[i] != change->uid;
+                if (take)
+                        seen[n_seen++] = change->uid;
+                queue_add(take ? to : &left, change);
+        }
+        queue_move(&left, from, SIZE_MAX);
+}
+
+static bool turn_is_idle(const struct turn *turn) {
+        for (size_t i = 0; i < _LANE_MAX; i++)
+                if (turn->lanes[i].head)
+                        return false;
+        return true;
+}
+
+static int run_change(struct change *change, struct store_txn *turn_txn) {
+        _cleanup_(store_abort) struct store_txn *txn = NULL;
+        int r;
+
+        effects_clear(&change->effects);
+        r = store_begin_request(turn_txn, &txn);
+        if (r < 0)
+                return r;
+        change->result = change->run(change, txn);
+        if (change->result < 0) {
+                effects_clear(&change->effects);
+                return 0; /* undone by the abort, alone */
+        }
+        return store_commit(&txn);
+}
+
+/* Runs and commits these as one turn. On failure no change of them was kept. */
+static int run_batch(struct turn *turn, struct change *batch) {
+        _cleanup_(store_abort) struct store_txn *txn = NULL;
+        int r;
+
+        r = store_begin_turn(turn->store, &txn);
+        if (r < 0)
+                return r;
+        for (struct change *change = batch; change; change = change->next) {
+                r = run_change(change, txn);
+                if (r < 0)
+                        return r;
+        }
+        HOOK("before-commit");
+        r = store_commit(&txn);
+        HOOK("after-commit");
+        return r;
+}
+
+static void fail_change(struct change *change, int error) {
+        effects_clear(&change->effects);
+        change->result = error;
+}
+
+/* After a turn that found no space: each change alone, so that those that need little (ends) still go through. */
+static int run_one_by_one(struct turn *turn, struct change *batch) {
+        for (struct change *change = batch, *next; change; change = next) {
+                int r;
+
+                next = change->next;
+                change->next = NULL;
+                r = run_batch(turn, change);
+                change->next = next;
+                if (r == -ENOSPC)
+                        fail_change(change, -ENOSPC);
+                else if (r < 0)
+                        return r; /* the others were kept or will be failed by the caller */
+        }
+        return 0;
+}
+
+static bool run_turn(struct turn *turn, struct change *batch) {
+        int r = run_batch(turn, batch);
+
+        if (r == -ENOSPC)
+                r = run_one_by_one(turn, batch);
+        if (r >= 0)
+                return true;
+        /* Whether the commit reached the disk is not known: no answer but an error is honest, and the next start reads what is there. */
+        for (struct change *change = batch; change; change = change->next)
+                fail_change(change, -EIO);
+        return false;
+}
+
+static void *turn_thread(void *userdata) {
+        struct turn *turn = userdata;
+
+        pthread_mutex_lock(&turn->mutex);
+        for (;;) {
+                struct queue batch;
+                bool ok;
+
+                while (turn_is_idle(turn) && !turn->stopping)
+                        pthread_cond_wait(&turn->posted, &turn->mutex);
+                if (turn_is_idle(turn))
+                        break;
+                queue_init(&batch);
+                queue_move(&turn->lanes[LANE_INTERNAL], &batch, INTERNAL_CHANGES_PER_TURN);
+                queue_move(&turn->lanes[LANE_LOGIN], &batch, LOGINS_PER_TURN);
+                queue_move_one_a_uid(&turn->lanes[LANE_PUBLIC], &batch);
+                pthread_mutex_unlock(&turn->mutex);
+
+                ok = run_turn(turn, batch.head);
+
+                pthread_mutex_lock(&turn->mutex);
+                turn->failed |= !ok;
+                queue_move(&batch, &turn->done, SIZE_MAX);
+                (void) eventfd_write(turn->fd, 1);
+        }
+        pthread_mutex_unlock(&turn->mutex);
+        return NULL;
+}
+
+int turn_new(struct store *store, struct turn **ret) {
+        struct turn *turn = calloc(1, sizeof(*turn));
+        int r;
+
+        if (!turn)
+                return -ENOMEM;
+        turn->store = store;
+        turn->joined = true;
+        for (size_t i = 0; i < _LANE_MAX; i++)
+                queue_init(&turn->lanes[i]);
+        queue_init(&turn->done);
+        pthread_mutex_init(&turn->mutex, NULL);
+        pthread_cond_init(&turn->posted, NULL);
+        turn->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        r = turn->fd < 0 ? errno : pthread_create(&turn->thread, NULL, turn_thread, turn);
+        if (r) {
+                turn_free(&turn);
+                return -r;
+        }
+        turn->joined = false;
+        *ret = turn;
+        return 0;
+}
+
+void turn_stop(struct turn *turn) {
+        if (!turn || turn->joined)
+                return;
+        pthread_mutex_lock(&turn->mutex);
+        turn->stopping = true;
+        pthread_cond_signal(&turn->posted);
+        pthread_mutex_unlock(&turn->mutex);
+        pthread_join(turn->thread, NULL);
+        turn->joined = true;
+}
+
+void turn_free(struct turn **turn) {
+        if (!*turn)
+                return;
+        turn_stop(*turn);
+        pthread_cond_destroy(&(*turn)->posted);
+        pthread_mutex_destroy(&(*turn)->mutex);
+        cleanup_close(&(*turn)->fd);
+        free(*turn);
+        *turn = NULL;
+}
+
+int turn_fd(const struct turn *turn) {
+        return turn->fd;
+}
+
+void turn_post(struct turn *turn, struct change *change) {
+        pthread_mutex_lock(&turn->mutex);
+        queue_add(&turn->lanes[change->lane], change);
+        pthread_cond_signal(&turn->posted);
+        pthread_mutex_unlock(&turn->mutex);
+}
+
+struct change *turn_take_done(struct turn *turn) {
+        struct change *head;
+        eventfd_t ignored;
+
+        (void) eventfd_read(turn->fd, &ignored);
+        pthread_mutex_lock(&turn->mutex);
+        head = turn->done.head;
+        queue_init(&turn->done);
+        pthread_mutex_unlock(&turn->mutex);
+        return head;
+}
+
+bool turn_has_failed(struct turn *turn) {
+        bool failed;
+
+        pthread_mutex_lock(&turn->mutex);
+        failed = turn->failed;
+        pthread_mutex_unlock(&turn->mutex);
+        return failed;
+}
