@@ -1,5 +1,7 @@
-"""house: the sources as rooms, and the arrows between them. A room is a .h and a .c, with NAME_*.c and
-NAME_private.h as its parts. `python3 tests/shape/house.py` prints every room and the rooms that it names."""
+"""house: the sources as rooms, and the arrows between them.
+
+A room is NAME.h and NAME.c; NAME_*.c are its parts, and so is a header NAME_*.h that nobody else includes.
+`python3 tests/shape/house.py` prints every room and the rooms that it names."""
 import collections
 import pathlib
 import re
@@ -11,6 +13,12 @@ _ODD_ROOMS = {"client/sessjwt.c": "client/command"}
 _GENERATED = (".i", ".inc")
 
 
+def _longest(stem, names):
+    """The longest NAME of names that the stem is, or begins with as NAME_; None if there is none."""
+    found = [name for name in names if f"{stem}_".startswith(f"{name}_")]
+    return max(found, key=len, default=None)
+
+
 class House:
     """The sources under one root."""
 
@@ -18,22 +26,25 @@ class House:
         self.root = pathlib.Path(root)
         self.files = sorted(path.relative_to(root).as_posix() for folder in FOLDERS
                             for path in self.root.glob(f"{folder}/*.[ch]"))
-        self._headers = {name[:-2] for name in self.files if name.endswith(".h")}
+        self._includes = {name: _INCLUDE.findall(self.read(name)) for name in self.files}
+        headers = {name[:-2] for name in self.files if name.endswith(".h")}
+        self._doors = {stem for stem in headers if not self._is_part(stem, headers)}
+
+    def _is_part(self, stem, headers):
+        """Whether NAME_x.h belongs to NAME alone."""
+        owner = _longest(stem.rpartition("_")[0], headers)
+        includers = [name[:-2] for name in self.files if (f"{stem}.h", "") in self._includes[name]]
+        return owner is not None and all(f"{name}_".startswith(f"{owner}_") for name in includers)
 
     def read(self, name):
         """Text of one file."""
         return (self.root / name).read_text("utf-8")
 
     def room(self, name):
-        """Which room a file belongs to: its own header's, else that of the longest NAME it begins with."""
+        """Which room a file belongs to: the longest NAME it begins with."""
         if name in _ODD_ROOMS:
             return _ODD_ROOMS[name]
-        stem = name[:-2].removesuffix("_private")
-        parts = stem.split("_")
-        for length in range(len(parts), 0, -1):
-            if "_".join(parts[:length]) in self._headers:
-                return "_".join(parts[:length])
-        return "client/command" if stem.startswith("client/command") else stem
+        return _longest(name[:-2], self._doors) or name[:-2]
 
     def rooms(self):
         """Names of all rooms."""
@@ -44,20 +55,20 @@ class House:
         found = collections.defaultdict(lambda: collections.defaultdict(list))
         for name in self.files:
             found[self.room(name)]  # a room without arrows is a room
-            for ours, _outside in _INCLUDE.findall(self.read(name)):
+            for ours, _outside in self._includes[name]:
                 if ours and not ours.endswith(_GENERATED) and self.room(ours) != self.room(name):
                     found[self.room(name)][self.room(ours)].append(name)
         return found
 
     def bare_includes(self):
         """(file, header) where an include of ours does not carry its folder."""
-        return [(name, ours) for name in self.files for ours, _outside in _INCLUDE.findall(self.read(name))
+        return [(name, ours) for name in self.files for ours, _outside in self._includes[name]
                 if ours and not ours.endswith(_GENERATED) and ours.split("/")[0] not in FOLDERS]
 
     def outside(self):
         """(file, header) of every <header>."""
         return [(name, outside) for name in self.files
-                for _ours, outside in _INCLUDE.findall(self.read(name)) if outside]
+                for _ours, outside in self._includes[name] if outside]
 
 
 _FUNCTION = re.compile(r"^(?P<head>[A-Za-z_][^;{}#=]*?\([^;{}=]*\)[^;{}=()]*)\{\n.*?^\}", re.M | re.S)

@@ -112,5 +112,6 @@ def test_a_header_past_its_door_would_be_seen():
 
 def test_the_parts_of_a_room_are_found():
     house = House(ROOT)
+    assert house.room("client/libsessjwt_wire.c") == "client/libsessjwt_wire"
     assert house.room("daemon/store_private.h") == house.room("daemon/store_index.c") == "daemon/store"
     assert house.room("client/command_list.c") == house.room("client/sessjwt.c") == "client/command"
