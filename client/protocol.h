@@ -67,5 +67,6 @@
 #define LOGIN_CONNECTIONS_MAX 1024
 
 /* Ending a login */
+#define TERMINATE_LINE_MSEC 250  /* from the line on the terminals to SIGTERM: sshd drops what it has not sent yet */
 #define TERMINATE_GRACE_SEC 5    /* from SIGTERM to SIGKILL */
 #define DENIED_GRACE_SEC 2       /* a denied login that has not gone by then is signalled */

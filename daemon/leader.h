@@ -12,6 +12,7 @@
 enum leader_stage {
         LEADER_STAYS = 0,
         LEADER_DENIED,      /* its login was refused: it is given time to go by itself */
+        LEADER_TOLD,        /* a line is on its terminals, which needs a moment to reach the user */
         LEADER_ASKED,       /* SIGTERM was sent */
         LEADER_CHILDREN_KILLED,
         LEADER_KILLED,

@@ -28,15 +28,17 @@ static void leader_ask(struct leaders *leaders, struct leader *leader, usec_t no
 
 void terminate_begin(struct leaders *leaders, const struct session *session, const char *line, usec_t now_boot) {
         struct leader *leader = leaders_find(leaders, &session->leader);
+        size_t n_heard;
 
         if (!leader)
                 return;
-        if (line)
-                (void) terminal_tell(leader->id.pid, session->uid, line);
+        n_heard = line ? terminal_tell(leader->id.pid, session->uid, line) : 0;
         if (leader->stage != LEADER_STAYS)
                 return;
         if (session->end == END_DENIED)
                 leader_set_stage(leaders, leader, LEADER_DENIED, now_boot + DENIED_GRACE_SEC * USEC_PER_SEC);
+        else if (n_heard > 0)
+                leader_set_stage(leaders, leader, LEADER_TOLD, now_boot + TERMINATE_LINE_MSEC * 1000);
         else
                 leader_ask(leaders, leader, now_boot);
 }
@@ -87,6 +89,7 @@ static void leader_step(struct leaders *leaders, struct store *store, struct lea
         }
         switch (leader->stage) {
         case LEADER_DENIED:
+        case LEADER_TOLD:
                 leader_ask(leaders, leader, now_boot);
                 return;
         case LEADER_ASKED:
