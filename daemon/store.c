@@ -196,7 +196,7 @@ int store_usage(struct store_txn *txn, unsigned *ret_permille) {
         r = count_pages(txn, &used, &all);
         if (r)
                 return r;
-        *ret_permille = (unsigned)(used * 1000 / all);
+        *ret_permille = (unsigned) (used * 1000 / all);
         return 0;
 }
 

@@ -28,7 +28,7 @@ static void append_u64(struct index_key *key, uint64_t value) {
 void index_key_leader(const struct leader_id *leader, struct index_key *ret) {
         ret->size = 0;
         append(ret, leader->boot.bytes, sizeof(leader->boot.bytes));
-        append_u32(ret, (uint32_t)leader->pid);
+        append_u32(ret, (uint32_t) leader->pid);
         append_u64(ret, leader->start);
 }
 
@@ -60,7 +60,7 @@ int owner_read(struct span bytes, char ret_realm[static REALM_MAX + 1], char ret
 
         if (!end)
                 return -EBADMSG;
-        realm_size = (size_t)(end - bytes.bytes);
+        realm_size = (size_t) (end - bytes.bytes);
         user_size = bytes.size - realm_size - 1;
         if (realm_size < 1 || realm_size > REALM_MAX || user_size < 1 || user_size > USER_MAX)
                 return -EBADMSG;

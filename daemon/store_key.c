@@ -9,7 +9,7 @@ static int kid_span(const char *kid, struct span *ret) {
 
         if (size < 1 || size > KID_MAX)
                 return -EINVAL;
-        *ret = (struct span){ (const uint8_t *)kid, size };
+        *ret = (struct span){ (const uint8_t *) kid, size };
         return 0;
 }
 

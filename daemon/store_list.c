@@ -76,11 +76,11 @@ static int read_name(const struct store_cursor *cursor, char *ret_realm, char *r
         realm_end = memchr(cursor->last, 0, cursor->size);
         if (!realm_end)
                 return -EBADMSG;
-        user_end = memchr(realm_end + 1, 0, cursor->size - (size_t)(realm_end + 1 - cursor->last));
+        user_end = memchr(realm_end + 1, 0, cursor->size - (size_t) (realm_end + 1 - cursor->last));
         if (!user_end)
                 return -EBADMSG;
 
-        name = (struct span){ cursor->last, (size_t)(user_end - cursor->last) };
+        name = (struct span){ cursor->last, (size_t) (user_end - cursor->last) };
         return owner_read(name, ret_realm, ret_user);
 }
 

@@ -3,6 +3,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -35,11 +36,11 @@ const char *store_database_name(enum database db) {
         return database_names[db];
 }
 
-static const struct span schema_row = { (const uint8_t *)"schema", 6 };
-static const struct span id_row = { (const uint8_t *)"id", 2 };
+static const struct span schema_row = { (const uint8_t *) "schema", 6 };
+static const struct span id_row = { (const uint8_t *) "id", 2 };
 
 static int open_env(struct store *store, const char *dir, size_t map_size) {
-        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        size_t page = (size_t) sysconf(_SC_PAGESIZE);
         int fd, r;
 
         r = mdb_env_create(&store->env);
@@ -58,8 +59,9 @@ static int open_env(struct store *store, const char *dir, size_t map_size) {
         if (r)
                 return store_error(r);
 
-        /* A restored file may be anybody's to read, and private keys are in it */
-        return fchmod(fd, 0600) < 0 ? -errno : 0;
+        /* LMDB 0.9.24 leaves this one descriptor to every program that is run; and a restored file may be
+         * anybody's to read, though private keys are in it */
+        return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fchmod(fd, 0600) < 0 ? -errno : 0;
 }
 
 static int write_meta(struct store_txn *txn) {
@@ -67,10 +69,10 @@ static int write_meta(struct store_txn *txn) {
         uint8_t id[16];
         int r;
 
-        if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id))
+        if (getrandom(id, sizeof(id), 0) != (ssize_t) sizeof(id))
                 return -EIO;
 
-        r = row_put(txn, DB_META, schema_row, (struct span){ (uint8_t *)&version, sizeof(version) });
+        r = row_put(txn, DB_META, schema_row, (struct span){ (uint8_t *) &version, sizeof(version) });
         if (!r)
                 r = row_put(txn, DB_META, id_row, (struct span){ id, sizeof(id) });
         return r;
@@ -84,7 +86,7 @@ static int read_meta(struct store_txn *txn) {
         r = row_get(txn, DB_META, schema_row, &value);
         if (r < 0)
                 return r;
-        if (r || !span_equal(value, (struct span){ (uint8_t *)&version, sizeof(version) }))
+        if (r || !span_equal(value, (struct span){ (uint8_t *) &version, sizeof(version) }))
                 return -EPROTO;
 
         r = row_get(txn, DB_META, id_row, &value);

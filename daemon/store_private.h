@@ -62,7 +62,7 @@ struct span {
         size_t size;
 };
 
-#define SPAN_EMPTY ((struct span){ (const uint8_t *)"", 0 })
+#define SPAN_EMPTY ((struct span){ (const uint8_t *) "", 0 })
 
 /* A negative errno for what LMDB returned; 0 for 0. */
 int store_error(int r);

@@ -45,7 +45,7 @@ struct span span_after(struct span s, size_t size) {
 }
 
 static MDB_val val_of(struct span s) {
-        return (MDB_val){ .mv_size = s.size, .mv_data = (void *)s.bytes };
+        return (MDB_val){ .mv_size = s.size, .mv_data = (void *) s.bytes };
 }
 
 static struct span span_of(MDB_val v) {

@@ -50,7 +50,7 @@ static inline void fixture_remove_files(struct fixture *f) {
 
         for (size_t i = 0; i < 3; i++) {
                 snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
-                (void)unlink(path);
+                (void) unlink(path);
         }
 }
 
@@ -59,8 +59,8 @@ static inline int fixture_teardown(void **state) {
 
         store_close(&f->store);
         fixture_remove_files(f);
-        (void)rmdir(f->dir);
-        (void)rmdir(f->above);
+        (void) rmdir(f->dir);
+        (void) rmdir(f->above);
         free(f);
         return 0;
 }
@@ -100,8 +100,8 @@ static inline void assert_consistent(struct store_txn *txn) {
 }
 
 static inline struct sid sid_of(unsigned n) {
-        return (struct sid){ { 1, 2, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
-                (uint8_t)n } };
+        return (struct sid){ { 1, 2, (uint8_t) (n >> 24), (uint8_t) (n >> 16), (uint8_t) (n >> 8),
+                (uint8_t) n } };
 }
 
 /* Live, without a deadline, led by a process of its own. */
@@ -118,7 +118,7 @@ static inline struct session session_of(unsigned n, const char *realm, const cha
                 .ip = "192.0.2.7",
                 .tty = "ssh",
                 .methods = METHOD_KEY,
-                .leader = { .boot = { { 7 } }, .pid = (pid_t)(100 + n), .start = n },
+                .leader = { .boot = { { 7 } }, .pid = (pid_t) (100 + n), .start = n },
                 .audit_session = AUDIT_SESSION_UNSET,
                 .created_at = n,
                 .last_seen = n,
@@ -134,7 +134,7 @@ static inline struct session session_of(unsigned n, const char *realm, const cha
 
 static inline struct device device_of(unsigned n, const char *realm, const char *user) {
         struct device d = {
-                .id = { { (uint8_t)(n >> 8), (uint8_t)n } },
+                .id = { { (uint8_t) (n >> 8), (uint8_t) n } },
                 .kind = DEVICE_SSH_KEY,
                 .state = DEVICE_KNOWN,
                 .identity = "SHA256:abc",

@@ -24,7 +24,7 @@ static unsigned random_below(unsigned n) {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
-        return (unsigned)((seed >> 32) % n);
+        return (unsigned) ((seed >> 32) % n);
 }
 
 /* Byte 4 of the sid is high, so that sids beyond 255 are in order only if whole keys are compared. */
@@ -33,7 +33,7 @@ static unsigned random_sid(void) {
 }
 
 static usec_t random_deadline(void) {
-        return random_below(3) == 0 ? USEC_NEVER : (usec_t)random_below(5) * 300;
+        return random_below(3) == 0 ? USEC_NEVER : (usec_t) random_below(5) * 300;
 }
 
 /* ---- the model ---- */
@@ -41,12 +41,12 @@ static usec_t random_deadline(void) {
 static ssize_t model_find(const struct model *m, const struct sid *sid) {
         for (size_t i = 0; i < m->n_sessions; i++)
                 if (memcmp(m->sessions[i].sid.bytes, sid->bytes, 16) == 0)
-                        return (ssize_t)i;
+                        return (ssize_t) i;
         return -1;
 }
 
 static int compare_sessions(const void *a, const void *b) {
-        return memcmp(((const struct session *)a)->sid.bytes, ((const struct session *)b)->sid.bytes, 16);
+        return memcmp(((const struct session *) a)->sid.bytes, ((const struct session *) b)->sid.bytes, 16);
 }
 
 static void model_add(struct model *m, const struct session *session) {
@@ -77,7 +77,7 @@ static void change_open(struct store_txn *txn, struct model *m) {
         if (m->n_sessions == SESSIONS_MAX)
                 return;
         s.uid = 1000 + random_below(3);
-        s.leader.pid = (pid_t)(1 + random_below(6));
+        s.leader.pid = (pid_t) (1 + random_below(6));
         s.leader.start = random_below(2);
         s.deadline_boot = random_deadline();
         assert_int_equal(store_open_session(txn, &s), there ? -EEXIST : 0);
@@ -94,7 +94,7 @@ static void change_put(struct store_txn *txn, struct model *m) {
                 assert_int_equal(store_put_session(txn, &s), STORE_NOT_FOUND);
                 return;
         }
-        i = random_below((unsigned)m->n_sessions);
+        i = random_below((unsigned) m->n_sessions);
         s = m->sessions[i];
         s.last_seen++;
         if (random_below(4) == 0)
@@ -115,11 +115,11 @@ static void change_remove(struct store_txn *txn, struct model *m) {
         ssize_t i;
 
         if (m->n_sessions > 0 && random_below(4) > 0)
-                sid = m->sessions[random_below((unsigned)m->n_sessions)].sid;
+                sid = m->sessions[random_below((unsigned) m->n_sessions)].sid;
         i = model_find(m, &sid);
         assert_int_equal(store_remove_session(txn, &sid), i < 0 ? STORE_NOT_FOUND : 0);
         if (i >= 0)
-                model_remove(m, (size_t)i);
+                model_remove(m, (size_t) i);
 }
 
 static void change_device(struct store_txn *txn, struct model *m) {
@@ -307,7 +307,7 @@ static void compare(struct store_txn *txn, struct model *m) {
                 }
         for (unsigned i = 0; i < 14; i++)
                 compare_leader(txn, m,
-                        (struct leader_id){ .boot = { { 7 } }, .pid = (pid_t)(i / 2), .start = i % 2 });
+                        (struct leader_id){ .boot = { { 7 } }, .pid = (pid_t) (i / 2), .start = i % 2 });
         for (uint32_t uid = 999; uid < 1004; uid++)
                 compare_uid(txn, m, uid);
 }

@@ -1,0 +1,80 @@
+/* Devices in their users' ranges, and signing keys. */
+#include "tests/unit/store_fixture.h"
+
+static void test_devices_are_found_replaced_and_listed(void **state) {
+        struct fixture *f = *state;
+        struct device a = device_of(1, "default", "alice"), b = device_of(2, "default", "alice"), out;
+        struct store_cursor c = { 0 };
+        struct store_txn *turn = begin_turn(f);
+
+        assert_int_equal(store_find_device(turn, "default", "alice", &a.id, &out), STORE_NOT_FOUND);
+        assert_int_equal(store_put_device(turn, &b), 0);
+        assert_int_equal(store_put_device(turn, &a), 0);
+        a.logins = 5;
+        assert_int_equal(store_put_device(turn, &a), 0);
+        assert_int_equal(store_find_device(turn, "default", "alice", &a.id, &out), 0);
+        assert_int_equal(out.logins, 5);
+        assert_int_equal(store_find_device(turn, "default", "bob", &a.id, &out), STORE_NOT_FOUND);
+        assert_int_equal(store_next_device_of_user(turn, "default", "alice", &c, &out), 0);
+        assert_int_equal(out.first_seen, 1);
+        assert_int_equal(store_next_device_of_user(turn, "default", "alice", &c, &out), 0);
+        assert_int_equal(out.first_seen, 2);
+        assert_int_equal(store_next_device_of_user(turn, "default", "alice", &c, &out), STORE_END);
+        a.kind = 0;
+        assert_int_equal(store_put_device(turn, &a), -EINVAL);
+        assert_consistent(turn);
+        commit(turn);
+}
+
+static void test_keys_are_kept_listed_and_removed(void **state) {
+        struct fixture *f = *state;
+        struct store_txn *turn = begin_turn(f);
+        struct store_cursor c = { 0 };
+        char kid[KID_MAX + 1];
+        uint8_t buf[8];
+        size_t size;
+
+        assert_int_equal(store_next_key(turn, &c, kid, buf, sizeof(buf), &size), STORE_END);
+        assert_int_equal(store_put_key(turn, "b", "second", 6), 0);
+        assert_int_equal(store_put_key(turn, "a", "first", 5), 0);
+        assert_int_equal(store_next_key(turn, &c, kid, buf, 4, &size), -ENOBUFS);
+        assert_int_equal(store_next_key(turn, &c, kid, buf, sizeof(buf), &size), 0);
+        assert_string_equal(kid, "a");
+        assert_int_equal(size, 5);
+        assert_memory_equal(buf, "first", 5);
+        assert_int_equal(store_next_key(turn, &c, kid, buf, sizeof(buf), &size), 0);
+        assert_string_equal(kid, "b");
+        assert_int_equal(store_next_key(turn, &c, kid, buf, sizeof(buf), &size), STORE_END);
+        assert_int_equal(store_remove_key(turn, "a"), 0);
+        assert_int_equal(store_remove_key(turn, "a"), STORE_NOT_FOUND);
+        assert_consistent(turn);
+        commit(turn);
+}
+
+static void test_a_kid_has_its_limits(void **state) {
+        struct fixture *f = *state;
+        struct store_txn *turn = begin_turn(f);
+        uint8_t bytes[RECORD_MAX + 1] = { 0 };
+        char kid[KID_MAX + 2] = "";
+
+        memset(kid, 'k', KID_MAX + 1);
+        assert_int_equal(store_put_key(turn, kid, bytes, 1), -EINVAL);
+        assert_int_equal(store_put_key(turn, "", bytes, 1), -EINVAL);
+        assert_int_equal(store_put_key(turn, "k", bytes, sizeof(bytes)), -EINVAL);
+        assert_int_equal(store_put_key(turn, kid + 1, bytes, RECORD_MAX), 0);
+        assert_int_equal(store_remove_key(turn, kid), STORE_NOT_FOUND);
+        assert_int_equal(store_remove_key(turn, ""), STORE_NOT_FOUND);
+        commit(turn);
+}
+
+#define store_test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                store_test(test_devices_are_found_replaced_and_listed),
+                store_test(test_keys_are_kept_listed_and_removed),
+                store_test(test_a_kid_has_its_limits),
+        };
+
+        return cmocka_run_group_tests_name("store_device", tests, NULL, NULL);
+}
