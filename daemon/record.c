@@ -31,7 +31,7 @@ struct field {
 };
 
 #define BYTES(s, m)                                                                                          \
-        { FIELD_BYTES, offsetof(struct s, m), sizeof(((struct s *)NULL)->m), 0, 0 }
+        { FIELD_BYTES, offsetof(struct s, m), sizeof(((struct s *) NULL)->m), 0, 0 }
 #define FLAG(s, m)                                                                                           \
         { FIELD_FLAG, offsetof(struct s, m), 0, 0, 1 }
 #define ENUM(s, m, min, max)                                                                                 \
@@ -41,7 +41,7 @@ struct field {
 #define U64(s, m)                                                                                            \
         { FIELD_U64, offsetof(struct s, m), 0, 0, 0 }
 #define TEXT(s, m, min)                                                                                      \
-        { FIELD_TEXT, offsetof(struct s, m), 0, min, sizeof(((struct s *)NULL)->m) - 1 }
+        { FIELD_TEXT, offsetof(struct s, m), 0, min, sizeof(((struct s *) NULL)->m) - 1 }
 
 static const struct field session_fields[] = {
         BYTES(session, sid.bytes),
@@ -146,7 +146,7 @@ static int write_field(struct writer *w, const uint8_t *object, const struct fie
                 memcpy(&u64, from, sizeof(u64));
                 return write_number(w, u64, 8);
         case FIELD_TEXT:
-                return write_text(w, (const char *)from, field);
+                return write_text(w, (const char *) from, field);
         }
         return -EINVAL;
 }
@@ -249,7 +249,7 @@ static int read_field(struct reader *in, const struct field *field, uint8_t *obj
         case FIELD_ENUM:
         case FIELD_U32:
                 r = read_number(in, field->type == FIELD_ENUM ? 1 : 4, field->min, field->max, &value);
-                u32 = (uint32_t)value;
+                u32 = (uint32_t) value;
                 memcpy(to, &u32, sizeof(u32));
                 return r;
         case FIELD_U64:
@@ -308,7 +308,7 @@ void record_key_prefix(const char *realm, const char *user, enum record_kind kin
         assert(realm_size <= REALM_MAX + 1 && user_size <= USER_MAX + 1);
         memcpy(ret->bytes, realm, realm_size);
         memcpy(ret->bytes + realm_size, user, user_size);
-        ret->bytes[realm_size + user_size] = (uint8_t)kind;
+        ret->bytes[realm_size + user_size] = (uint8_t) kind;
         ret->size = realm_size + user_size + 1;
 }
 

@@ -426,7 +426,7 @@ static struct bytes with_realm_of(size_t length) {
         const size_t rest = AT_REALM + 2 + strlen("default");
 
         memcpy(out.bytes, b.bytes, AT_REALM);
-        out.bytes[AT_REALM] = (uint8_t)length;
+        out.bytes[AT_REALM] = (uint8_t) length;
         memset(out.bytes + AT_REALM + 2, 'r', length);
         memcpy(out.bytes + AT_REALM + 2 + length, b.bytes + rest, b.size - rest);
         out.size = AT_REALM + 2 + length + b.size - rest;
@@ -464,7 +464,7 @@ static void test_whatever_is_read_is_written_the_same(void **state) {
                 for (unsigned bit = 0; bit < 8; bit++) {
                         struct bytes flipped = b;
 
-                        flipped.bytes[at] ^= (uint8_t)(1U << bit);
+                        flipped.bytes[at] ^= (uint8_t) (1U << bit);
                         if (record_read_session(flipped.bytes, flipped.size, &session))
                                 continue;
                         accepted++;
