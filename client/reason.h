@@ -1,9 +1,11 @@
-/* reason: why a token is not accepted. Outcomes (> 0) of jws, keyset and verify, so that each is named once. */
+/* reason: why a token is not accepted. Outcomes (> 0) of jws, keyset and verify, so that each is named
+ * once. */
 #pragma once
 
 enum reason {
         REASON_NONE = 0,
-        REASON_MALFORMED = 1,   /* not three canonical parts, not strict JSON, too large, a claim missing or of the wrong type */
+        REASON_MALFORMED =
+                1, /* not canonical, not strict JSON, too large, a claim missing or of the wrong type */
         REASON_WRONG_TYPE,      /* typ is not the expected one */
         REASON_WRONG_ALGORITHM, /* alg is not exactly the key's */
         REASON_UNKNOWN_KEY,
@@ -18,6 +20,7 @@ enum reason {
         _REASON_MAX,
 };
 
-/* "malformed", "wrong-type", "wrong-algorithm", "unknown-key", "bad-signature", "expired", "not-yet-valid", "wrong-issuer",
- * "wrong-audience", "wrong-realm", "revoked", "stale-status"; "none" for 0; "unknown" for anything else. Static text. */
+/* "malformed", "wrong-type", "wrong-algorithm", "unknown-key", "bad-signature", "expired", "not-yet-valid",
+ * "wrong-issuer", "wrong-audience", "wrong-realm", "revoked", "stale-status"; "none" for 0; "unknown" for
+ * anything else. Static text. */
 const char *reason_name(int reason);
