@@ -1,6 +1,8 @@
-/* keyring: the private keys. They never leave this room; what others get is a signature or a public point. A door to OpenSSL.
+/* keyring: the private keys. They never leave this room; what others get is a signature or a public point. A
+ * door to OpenSSL.
  *
- * Kept form (store_put_key): version, state, creation time, private scalar; opaque elsewhere. Copies of private bytes are wiped. */
+ * Kept form (store_put_key): version, state, creation time, private scalar; opaque elsewhere. Copies of
+ * private bytes are wiped. */
 #pragma once
 
 #include <stddef.h>
@@ -15,19 +17,24 @@ enum key_state { KEY_NEXT = 1, KEY_ACTIVE, KEY_RETIRING };
 
 struct keyring;
 
+/* 0 or -ENOMEM. Signing and reading may go on in several threads while no key is being added. */
 int keyring_new(struct keyring **ret);
 void keyring_free(struct keyring **keyring);
 
-/* Makes a P-256 key, adds it; its kid and kept bytes go out so that the caller stores them (and wipes the buffer). */
-int keyring_generate(struct keyring *keyring, enum key_state state, usec_t created_at, char ret_kid[static KID_MAX + 1],
-        uint8_t ret_record[static KEYRING_RECORD_MAX], size_t *ret_size);
-/* Adds a kept key; -EBADMSG if the record is broken or is not the key of that kid. */
+/* Makes a P-256 key, adds it; its kid and kept bytes go out so that the caller stores them (and wipes the
+ * buffer). 0; -EINVAL (no such state); -ENOSPC (JWKS_KEYS_MAX keys are there); -ENOMEM; -EIO. */
+int keyring_generate(struct keyring *keyring, enum key_state state, usec_t created_at,
+        char ret_kid[static KID_MAX + 1], uint8_t ret_record[static KEYRING_RECORD_MAX], size_t *ret_size);
+/* Adds a kept key. 0; -EBADMSG if the record is broken or is not the key of that kid; -EEXIST if the kid is
+ * there; -ENOSPC; -ENOMEM; -EIO. */
 int keyring_add(struct keyring *keyring, const char *kid, const void *record, size_t size);
 
-/* The kid that signs now; NULL when there is no active key. Borrowed from the keyring. */
+/* The kid that signs now: the youngest active key's; NULL when there is none. Borrowed until the keyring is
+ * freed. */
 const char *keyring_active(const struct keyring *keyring);
 /* ES256 over text with the active key, parsed once: 0 with R || S; -ENOKEY; -EIO. */
-int keyring_sign(const struct keyring *keyring, const void *text, size_t size, uint8_t ret[static JWS_SIGNATURE_SIZE]);
+int keyring_sign(
+        const struct keyring *keyring, const void *text, size_t size, uint8_t ret[static JWS_SIGNATURE_SIZE]);
 
 /* The public side of every key: at most JWKS_KEYS_MAX entries; returns how many. */
 size_t keyring_public(const struct keyring *keyring, struct keyset_entry entries[static JWKS_KEYS_MAX]);
