@@ -1,4 +1,5 @@
-/* token: access tokens (DESIGN section 9): claims by libjwt, whose only door this is, signature by keyring. Knows no store. Tokens are never logged. */
+/* token: access tokens (DESIGN section 9): claims by libjwt, whose only door this is, signature by keyring.
+ * Knows no store. Tokens are never logged. */
 #pragma once
 
 #include <stddef.h>
@@ -21,6 +22,10 @@ struct token_facts {
         const uint8_t *random; /* 16 bytes for jti */
 };
 
-/* Writes the token, NUL-terminated, into buf (TOKEN_MAX + 1 fits any). exp is now + access_ttl, never past the session's deadline_wall. 0 with length
- * and expiry (seconds since 1970); -ENOBUFS; -ENOMEM; keyring_sign's. */
-int token_mint(const struct keyring *keyring, const struct token_facts *facts, char *buf, size_t size, size_t *ret_length, int64_t *ret_expires_at);
+/* Writes the token, NUL-terminated, into buf (TOKEN_MAX + 1 fits any). exp is now + access_ttl, never past
+ * the session's deadline_wall. role, roles and amr are left out where there are none. 0 with length and
+ * expiry (seconds since 1970); -ENOBUFS (also beyond TOKEN_MAX); -EINVAL (a fact that no verifier would
+ * accept: text that is not UTF-8, more than CLAIMS_ROLES_MAX roles, an empty name); -ENOMEM;
+ * keyring_sign's. */
+int token_mint(const struct keyring *keyring, const struct token_facts *facts, char *buf, size_t size,
+        size_t *ret_length, int64_t *ret_expires_at);
