@@ -1,0 +1,402 @@
+/* config_read: files, or text, -> a configuration; declared in config.h. */
+#include "daemon/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/cleanup.h"
+#include "daemon/config_files.h"
+#include "daemon/config_table.h"
+#include "daemon/ini.h"
+
+#define INSTANCES_MAX (8 + CONFIG_POLICIES_MAX) /* the sections without a name, then the policies */
+
+static_assert(CONFIG_LINE_MAX == INI_LINE_MAX, "one bound, two names");
+
+/* Where a key was given last. */
+struct place {
+        unsigned file; /* counted from 1; 0: nowhere */
+        unsigned line;
+};
+
+/* A configuration while it grows. [policy default] and [realm default] stand first in it until it is
+ * finished. */
+struct reader {
+        struct config *config;
+        char *error;
+        const char *files[CONFIG_FILES_MAX + 1]; /* by number */
+        unsigned n_files;
+        unsigned file; /* the one that is read, or complained of */
+        unsigned line;
+        const struct config_section *section;
+        void *owner;          /* the struct that the section fills */
+        struct place *places; /* of the section's keys */
+        struct place all_places[INSTANCES_MAX][CONFIG_KEYS_MAX];
+};
+
+static int __attribute__((format(printf, 3, 4))) fail(struct reader *reader, int r, const char *format, ...) {
+        va_list arguments;
+        int n;
+
+        n = snprintf(
+                reader->error, CONFIG_ERROR_MAX, "%.512s:%u: ", reader->files[reader->file], reader->line);
+        va_start(arguments, format);
+        vsnprintf(reader->error + n, CONFIG_ERROR_MAX - (size_t) n, format, arguments);
+        va_end(arguments);
+        return r;
+}
+
+static int fail_memory(struct reader *reader) {
+        snprintf(reader->error, CONFIG_ERROR_MAX, "out of memory");
+        return -ENOMEM;
+}
+
+static void reader_free(struct reader **reader) {
+        if (!*reader)
+                return;
+        config_unref(&(*reader)->config);
+        free(*reader);
+}
+
+/* ---- sections ---- */
+
+static const struct config_section *find_section(const char *name) {
+        for (size_t i = 0; i < config_n_sections; i++)
+                if (strcmp(config_sections[i].name, name) == 0)
+                        return config_sections + i;
+        return NULL;
+}
+
+static const struct config_section *policy_section(void) {
+        return find_section("policy");
+}
+
+/* The values that stand in the table. Not one of them can be wrong, but memory can run out. */
+static int set_initial(const struct config_section *section, void *owner) {
+        char problem[CONFIG_PROBLEM_MAX];
+        int r;
+
+        for (size_t i = 0; i < section->n_keys; i++) {
+                if (!section->keys[i].initial)
+                        continue;
+                r = config_value_read(section->keys + i, section->keys[i].initial, owner, problem);
+                if (r)
+                        return r;
+        }
+        return 0;
+}
+
+static int find_or_add_policy(struct reader *reader, const char *name, size_t *ret_index) {
+        struct config *config = reader->config;
+        struct policy *policy;
+        size_t i;
+
+        for (i = 0; i < config->n_policies; i++) {
+                if (strcmp(config->policies[i].name, name) == 0) {
+                        *ret_index = i;
+                        return 0;
+                }
+        }
+        if (i == CONFIG_POLICIES_MAX)
+                return fail(reader, -E2BIG, "[policy %s]: more than %d policies", name, CONFIG_POLICIES_MAX);
+        policy = config->policies + config->n_policies++;
+        strcpy(policy->name, name);
+        if (set_initial(policy_section(), policy))
+                return fail_memory(reader);
+        *ret_index = i;
+        return 0;
+}
+
+static int find_or_add_realm(struct reader *reader, const char *name) {
+        struct config *config = reader->config;
+
+        if (config_has_realm(config, name))
+                return 0;
+        if (config->n_realms == CONFIG_REALMS_MAX)
+                return fail(reader, -E2BIG, "[realm %s]: more than %d realms", name, CONFIG_REALMS_MAX);
+        strcpy(config->realms[config->n_realms++], name);
+        return 0;
+}
+
+/* "policy customer" -> section and name, which is "" if there is none. */
+static int split_section(struct reader *reader, const char *text, const char **ret_name) {
+        char word[16];
+        size_t length = strcspn(text, " \t");
+
+        snprintf(word, sizeof(word), "%.*s", (int) length, text);
+        *ret_name = text + length + strspn(text + length, " \t");
+        reader->section = length < sizeof(word) ? find_section(word) : NULL;
+        if (!reader->section)
+                return fail(reader, -EINVAL,
+                        "[%.64s]: unknown section; right are [daemon], [token], [services], [policy NAME], "
+                        "[realm NAME]",
+                        text);
+        if (!reader->section->is_named && **ret_name != '\0')
+                return fail(reader, -EINVAL, "[%.64s]: right is [%s], without a name", text, word);
+        if (reader->section->is_named && !config_is_name(*ret_name))
+                return fail(reader, -EINVAL,
+                        "[%.64s]: right is [%s NAME], with a name of 1 to %d letters, digits, '_', '.', '-'",
+                        text, word, POLICY_NAME_MAX);
+        return 0;
+}
+
+static int read_section(struct reader *reader, const char *text) {
+        size_t instance, first_policy = config_n_sections;
+        const char *name;
+        int r;
+
+        r = split_section(reader, text, &name);
+        if (r)
+                return r;
+        instance = (size_t) (reader->section - config_sections);
+        reader->owner = reader->config;
+        if (reader->section->is_policy) {
+                r = find_or_add_policy(reader, name, &instance);
+                if (r)
+                        return r;
+                reader->owner = reader->config->policies + instance;
+                instance += first_policy;
+        } else if (reader->section->is_named) {
+                r = find_or_add_realm(reader, name);
+        }
+        reader->places = reader->all_places[instance];
+        return r;
+}
+
+/* ---- keys ---- */
+
+/* The index of a key; n_keys if there is no such key. */
+static size_t find_key(const struct config_section *section, const char *name) {
+        size_t i = 0;
+
+        while (i < section->n_keys && strcmp(section->keys[i].name, name) != 0)
+                i++;
+        return i;
+}
+
+static int fail_unknown_key(struct reader *reader, const char *name) {
+        const struct config_section *section = reader->section;
+        char names[512] = "", *p = names, *end = names + sizeof(names);
+
+        if (section->n_keys == 0)
+                return fail(reader, -EINVAL, "%.64s: unknown key; [%s] has none yet", name, section->name);
+        for (size_t i = 0; i < section->n_keys && p < end; i++)
+                p += snprintf(p, (size_t) (end - p), "%s%s", i ? ", " : "", section->keys[i].name);
+        return fail(reader, -EINVAL, "%.64s: unknown key; right in [%s] are %s", name, section->name, names);
+}
+
+static int read_key(struct reader *reader, const char *name, const char *value) {
+        const struct config_section *section = reader->section;
+        char problem[CONFIG_PROBLEM_MAX] = "";
+        const struct config_key *key;
+        struct place *place;
+        size_t i = find_key(section, name);
+        int r;
+
+        if (i == section->n_keys)
+                return fail_unknown_key(reader, name);
+        key = section->keys + i;
+        place = reader->places + i;
+        if (place->file == reader->file)
+                return fail(reader, -EINVAL,
+                        "%s: given twice in its section, first in line %u; right is once", name, place->line);
+        if (key->given && reader->owner == reader->config->policies)
+                return fail(reader, -EINVAL,
+                        "%s: [policy default] applies to all that the others leave; right is a policy of "
+                        "another name",
+                        name);
+        r = config_value_read(key, value, reader->owner, problem);
+        if (r == -ENOMEM)
+                return fail_memory(reader);
+        if (r)
+                return fail(reader, r, "%s: %s; right is %s", name, problem, key->right);
+        *place = (struct place){ reader->file, reader->line };
+        return 0;
+}
+
+static int read_text(struct reader *reader, const char *name, const char *text, size_t size) {
+        struct ini_entry entry;
+        const char *problem;
+        struct ini ini;
+        int r;
+
+        reader->file = ++reader->n_files;
+        reader->files[reader->file] = name;
+        reader->line = 0;
+        if (size > CONFIG_FILE_MAX)
+                return fail(reader, -E2BIG, "the file is larger than %d bytes", CONFIG_FILE_MAX);
+        ini_init(&ini, text, size);
+        for (;;) {
+                r = ini_next(&ini, &entry, &problem);
+                if (r == 0)
+                        return 0;
+                reader->line = entry.line;
+                if (r < 0)
+                        return fail(reader, r, "%s", problem);
+                if (r == INI_SECTION)
+                        r = read_section(reader, entry.section);
+                else
+                        r = read_key(reader, entry.key, entry.value);
+                if (r)
+                        return r;
+        }
+}
+
+/* ---- beginning and end ---- */
+
+static int reader_new(char *error, struct reader **ret) {
+        _cleanup_(reader_free) struct reader *reader = calloc(1, sizeof(*reader));
+        struct config *config;
+        size_t index;
+
+        snprintf(error, CONFIG_ERROR_MAX, "out of memory");
+        assert(config_n_sections + CONFIG_POLICIES_MAX <= INSTANCES_MAX);
+        if (!reader)
+                return -ENOMEM;
+        reader->error = error;
+        config = reader->config = calloc(1, sizeof(*config));
+        if (!config)
+                return -ENOMEM;
+        config->references = 1;
+        config->policies = calloc(CONFIG_POLICIES_MAX, sizeof(*config->policies));
+        config->realms = calloc(CONFIG_REALMS_MAX, sizeof(*config->realms));
+        if (!config->policies || !config->realms)
+                return -ENOMEM;
+        for (size_t i = 0; i < config_n_sections; i++)
+                if (!config_sections[i].is_named && set_initial(config_sections + i, config))
+                        return -ENOMEM;
+        if (find_or_add_policy(reader, SESSJWT_DEFAULT_POLICY, &index) ||
+                find_or_add_realm(reader, SESSJWT_DEFAULT_REALM))
+                return -ENOMEM;
+        error[0] = '\0';
+        *ret = TAKE(reader);
+        return 0;
+}
+
+/* "sessjwt://HOSTNAME"; a name that is none of a host is not put into tokens. */
+static void set_issuer(struct config *config) {
+        char host[HOST_NAME_MAX + 1] = "";
+
+        if (gethostname(host, sizeof(host)) < 0 || !config_is_name(host))
+                strcpy(host, "localhost");
+        snprintf(config->issuer, sizeof(config->issuer), "sessjwt://%s", host);
+}
+
+static size_t count_unresolved(const struct group_list *groups) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < groups->n; i++)
+                n += groups->gids[i] < 0;
+        return n;
+}
+
+/* A policy for a realm that nobody named would silently apply to nobody. */
+static int check_realms(struct reader *reader) {
+        struct config *config = reader->config;
+        size_t key = find_key(policy_section(), "realm");
+
+        for (size_t i = 0; i < config->n_policies; i++) {
+                const struct policy *policy = config->policies + i;
+                const struct place *place = &reader->all_places[config_n_sections + i][key];
+
+                if (!policy->has_realm || config_has_realm(config, policy->realm))
+                        continue;
+                reader->file = place->file;
+                reader->line = place->line;
+                return fail(reader, -EINVAL,
+                        "realm: there is no realm '%s'; right is one that has its [realm NAME]",
+                        policy->realm);
+        }
+        return 0;
+}
+
+static int finish(struct reader *reader, struct config **ret) {
+        struct config *config = reader->config;
+        struct policy fallback;
+        int64_t gid;
+        int r;
+
+        r = check_realms(reader);
+        if (r)
+                return r;
+        if (config->issuer[0] == '\0')
+                set_issuer(config);
+        if (config->audience[0] == '\0')
+                memcpy(config->audience, config->issuer, sizeof(config->audience));
+        gid = config_find_group(SESSJWT_ADMIN_GROUP);
+        config->admin_gid = gid < 0 ? (gid_t) -1 : (gid_t) gid;
+        for (size_t i = 0; i < config->n_policies; i++)
+                config->n_unresolved_groups += count_unresolved(&config->policies[i].groups) +
+                                               count_unresolved(&config->policies[i].exempt_groups);
+
+        fallback = config->policies[0];
+        memmove(config->policies, config->policies + 1, (config->n_policies - 1) * sizeof(fallback));
+        config->policies[config->n_policies - 1] = fallback;
+        *ret = TAKE(reader->config);
+        return 0;
+}
+
+static int note_file(struct config *config, const char *path) {
+        char **names = reallocarray(config->files.names, config->files.n + 1, sizeof(*names));
+
+        if (!names)
+                return -ENOMEM;
+        config->files.names = names;
+        names[config->files.n] = strdup(path);
+        if (!names[config->files.n])
+                return -ENOMEM;
+        config->files.n++;
+        return 0;
+}
+
+static int read_file(struct reader *reader, const char *path) {
+        _cleanup_(cleanup_free) char *text = NULL;
+        size_t size;
+        int r;
+
+        r = config_files_read(path, CONFIG_FILE_MAX, &text, &size, reader->error, CONFIG_ERROR_MAX);
+        if (r)
+                return r;
+        if (note_file(reader->config, path))
+                return fail_memory(reader);
+        return read_text(reader, path, text, size);
+}
+
+int config_load(const char *file, struct config **ret, char error[static CONFIG_ERROR_MAX]) {
+        const char *const mains[] = { file ? file : SESSJWT_CONFIG_FILE,
+                file ? NULL : SESSJWT_VENDOR_CONFIG_FILE, NULL };
+        _cleanup_(config_files_clear) struct config_files files = { 0 };
+        _cleanup_(reader_free) struct reader *reader = NULL;
+        int r;
+
+        r = config_files_find(mains, file != NULL, &files, error, CONFIG_ERROR_MAX);
+        if (r)
+                return r;
+        r = reader_new(error, &reader);
+        if (r)
+                return r;
+        for (size_t i = 0; i < files.n; i++) {
+                r = read_file(reader, files.paths[i]);
+                if (r)
+                        return r;
+        }
+        return finish(reader, ret);
+}
+
+int config_read(const char *name, const char *text, size_t size, struct config **ret,
+        char error[static CONFIG_ERROR_MAX]) {
+        _cleanup_(reader_free) struct reader *reader = NULL;
+        int r;
+
+        r = reader_new(error, &reader);
+        if (r)
+                return r;
+        r = read_text(reader, name, text, size);
+        if (r)
+                return r;
+        return finish(reader, ret);
+}

@@ -1,0 +1,86 @@
+/* config_table: see config_table.h. */
+#include "daemon/config_table.h"
+
+#include "daemon/config.h"
+
+#define TEXT(struct_, member_) .offset = offsetof(struct_, member_), .size = sizeof(((struct_ *) 0)->member_)
+#define SECTION(name_, keys_)                                                                                \
+        { .name = (name_), .keys = (keys_), .n_keys = sizeof(keys_) / sizeof(*(keys_)) }
+#define RIGHT_BOOL  "yes or no"
+#define RIGHT_TEXT  "printable ASCII without white space and quotes"
+#define RIGHT_NAMES "names separated by spaces, each of which may end in *"
+#define RIGHT_COUNT "a number from 0 (no limit) to 1000000"
+#define COUNT_LIMIT 1000000
+#define DAY         86400
+
+static const struct config_key daemon_keys[] = {
+        { "uncounted_keys", CONFIG_FINGERPRINTS, offsetof(struct config, uncounted_keys),
+                .right = "fingerprints as ssh-keygen -l prints them (SHA256:...), separated by spaces" },
+};
+
+static const struct config_key token_keys[] = {
+        { "issuer", CONFIG_TEXT, TEXT(struct config, issuer), .right = RIGHT_TEXT },
+        { "audience", CONFIG_TEXT, TEXT(struct config, audience), .right = RIGHT_TEXT },
+        { "typ", CONFIG_TYP, TEXT(struct config, typ), .initial = "at+jwt", .right = "at+jwt or JWT" },
+};
+
+/* DESIGN section 5. Greeters stand in `ignored` by name, because an exact name beats the pattern gdm-*. */
+static const struct config_key services_keys[] = {
+        { "counted", CONFIG_NAMES, offsetof(struct config, counted), .max = SERVICE_MAX, .right = RIGHT_NAMES,
+                .initial = "sshd login remote gdm-* sddm sddm-autologin lightdm lightdm-autologin cockpit"
+                           " xrdp-sesman xrdp-sesman-autologin" },
+        { "tracked", CONFIG_NAMES, offsetof(struct config, tracked), .max = SERVICE_MAX,
+                .right = RIGHT_NAMES },
+        { "nested", CONFIG_NAMES, offsetof(struct config, nested), .max = SERVICE_MAX, .right = RIGHT_NAMES,
+                .initial =
+                        "su su-l sudo sudo-i runuser runuser-l doas polkit-1 systemd-run0 chsh chfn passwd" },
+        { "ignored", CONFIG_NAMES, offsetof(struct config, ignored), .max = SERVICE_MAX, .right = RIGHT_NAMES,
+                .initial = "cron crond atd systemd-user gdm-launch-environment sddm-greeter lightdm-greeter"
+                           " i3lock swaylock hyprlock xscreensaver kscreenlocker kde kde-fingerprint"
+                           " kde-smartcard xfce4-screensaver mate-screensaver cinnamon-screensaver"
+                           " gnome-screensaver vlock physlock" },
+};
+
+static const struct config_key policy_keys[] = {
+        { "users", CONFIG_NAMES, offsetof(struct policy, users), .given = offsetof(struct policy, has_users),
+                .max = USER_MAX, .right = RIGHT_NAMES },
+        { "groups", CONFIG_GROUPS, offsetof(struct policy, groups),
+                .given = offsetof(struct policy, has_groups),
+                .right = "names of groups separated by spaces" },
+        { "services", CONFIG_NAMES, offsetof(struct policy, services),
+                .given = offsetof(struct policy, has_services), .max = SERVICE_MAX, .right = RIGHT_NAMES },
+        { "realm", CONFIG_NAME, TEXT(struct policy, realm), .given = offsetof(struct policy, has_realm),
+                .right = "the name of a [realm NAME]" },
+        { "enforce", CONFIG_BOOL, offsetof(struct policy, enforce), .initial = "yes", .right = RIGHT_BOOL },
+        { "max_devices", CONFIG_COUNT, offsetof(struct policy, max_devices), .max = COUNT_LIMIT,
+                .initial = "0", .right = RIGHT_COUNT },
+        { "max_sessions", CONFIG_COUNT, offsetof(struct policy, max_sessions), .max = COUNT_LIMIT,
+                .initial = "0", .right = RIGHT_COUNT },
+        { "on_limit", CONFIG_ON_LIMIT, offsetof(struct policy, on_limit), .initial = "evict-oldest",
+                .right = "evict-oldest or deny" },
+        { "access_ttl", CONFIG_DURATION, offsetof(struct policy, access_ttl), .min = 10, .max = DAY,
+                .initial = "15m", .right = "a number and s, m, h or d, as in 15m, from 10s to 24h" },
+        { "session_ttl", CONFIG_DURATION, offsetof(struct policy, session_ttl), .max = UINT64_C(3650) * DAY,
+                .initial = "0",
+                .right = "a number and s, m, h or d, as in 7d, up to 3650d, or 0 for no end" },
+        { "exempt", CONFIG_EXEMPT, offsetof(struct policy, exempt_users),
+                .second = offsetof(struct policy, exempt_groups), .max = USER_MAX,
+                .right = "users, and groups behind an @, separated by spaces" },
+        { "role_default", CONFIG_TEXT, TEXT(struct policy, role_default), .initial = "user",
+                .right = RIGHT_TEXT },
+        { "terminate", CONFIG_TERMINATE, offsetof(struct policy, terminate), .initial = "leader",
+                .right = "leader or none" },
+};
+
+const struct config_section config_sections[] = {
+        SECTION("daemon", daemon_keys),
+        SECTION("token", token_keys),
+        SECTION("services", services_keys),
+        { .name = "realm", .is_named = true },
+        { .name = "policy",
+                .is_named = true,
+                .is_policy = true,
+                .keys = policy_keys,
+                .n_keys = sizeof(policy_keys) / sizeof(*policy_keys) },
+};
+const size_t config_n_sections = sizeof(config_sections) / sizeof(*config_sections);

@@ -1,0 +1,22 @@
+/* config_table: which sections and keys there are, where their values go and what they are before anything
+ * is read. The one place that spells them; reading and writing walk it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/config_value.h"
+
+#define CONFIG_KEYS_MAX 16 /* of one section */
+
+struct config_section {
+        const char *name;
+        bool is_named;  /* [policy NAME] */
+        bool is_policy; /* its keys fill a struct policy, those of the others struct config */
+        const struct config_key *keys;
+        size_t n_keys;
+};
+
+/* In the order in which they are written. */
+extern const struct config_section config_sections[];
+extern const size_t config_n_sections;
