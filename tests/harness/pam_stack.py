@@ -37,6 +37,14 @@ _COMMON["common-session-noninteractive"] = _COMMON["common-session"]
 # @ACCOUNT@, @BEFORE@ and @AFTER@ are where our lines go: BEFORE stands before any pam_env, AFTER behind the
 # last one.
 _SERVICES = {
+    "bare": """\
+auth     required pam_permit.so
+@ACCOUNT@
+account  required pam_permit.so
+@BEFORE@
+session  required pam_permit.so
+@AFTER@
+""",
     "sshd": """\
 @include common-auth
 account  required  pam_nologin.so
@@ -118,8 +126,8 @@ def _write(folder, name, text):
 
 class PamStack:
     """One service file. folder: a Host, or where service files are. service: one of sshd, login, su, sudo, …,
-    or a new name, which then has sshd's stack. position: our session line `before` or `after` pam_env
-    user_readenv=1.
+    or a new name, which then has sshd's stack. like: another service's stack; "bare" is our lines and
+    pam_permit. position: our session line `before` or `after` pam_env user_readenv=1.
 
     module: path of pam_sessjwt.so; None leaves our lines out. options: the module's, as text. socket: None
     leaves the option out. session, account: False leaves that line out. *_control: what stands in
@@ -127,12 +135,13 @@ class PamStack:
 
     def __init__(self, folder, service="sshd", *, module=paths.MODULE, options="",
                  socket="/run/sessjwt/login", position="before", account=True, session=True,
-                 account_control=ACCOUNT_CONTROL, session_control=SESSION_CONTROL):
+                 account_control=ACCOUNT_CONTROL, session_control=SESSION_CONTROL, like=None):
         assert position in ("before", "after"), position
         arguments = " ".join(filter(None, [str(module), socket and f"socket={socket}", options]))
         account_line = f"-account {account_control} {arguments}" if module and account else ""
         session_line = f"-session {session_control} {arguments}" if module and session else ""
-        text = _SERVICES.get(service, _SERVICES["sshd"]).replace("@ACCOUNT@", account_line)
+        text = _SERVICES[like or (service if service in _SERVICES else "sshd")]
+        text = text.replace("@ACCOUNT@", account_line)
         text = text.replace("@BEFORE@", session_line if position == "before" else "")
         self.text = text.replace("@AFTER@", session_line if position == "after" else "")
         _write(getattr(folder, "pam_dir", folder), service, self.text)

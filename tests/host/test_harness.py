@@ -13,8 +13,8 @@ import sys
 import tempfile
 import threading
 
-from harness import (PASSWORD, ROOT, Clock, Host, NotInTime, PamApp, PamStack, Skip, Ssh, Sshd, Terminal,
-                     Varlink, VarlinkError, eventually, later, processes)
+from harness import (PASSWORD, ROOT, Clock, Daemon, DaemonFailed, Host, NotInTime, PamApp, PamStack, Skip,
+                     Ssh, Sshd, Terminal, Varlink, VarlinkError, eventually, later, processes)
 
 # What the machine itself has, seen through the process that started run_file.py, which shares no namespace
 # with us.
@@ -312,3 +312,28 @@ def test_the_pam_application_does_what_it_is_told():
     assert app.account(1).rc == app.open(1).rc == app.close_session(1, silent=True).rc == app.end(1).rc == 0
     assert int(app.ask("pid").name) == app.pid
     assert app.quit() == 0
+
+
+def test_a_daemon_is_started_watched_stopped_and_killed():
+    daemon = Daemon(host, clock=Clock(host.dir / "daemon-clock")).start()
+    up = Varlink(daemon).call("GetHealth")["uptime"]
+    daemon.clock.advance(3600)
+    assert Varlink(daemon).call("GetHealth")["uptime"] >= up + 3600
+    daemon.pause()
+    daemon.resume()
+    end = daemon.log_end()
+    daemon.kill()
+    daemon.start()
+    daemon.wait_for_log("ready", after=end)
+    assert daemon.count_fds() > 3 and daemon.memory_kib() > 1000
+    assert daemon.stop() == 0
+
+
+def test_a_daemon_that_does_not_start_says_why():
+    daemon = Daemon(host, "[policy default]\nmax_devices = many\n")
+    try:
+        daemon.start()
+    except DaemonFailed as error:
+        assert "max_devices" in str(error)
+    else:
+        raise AssertionError("it started")
