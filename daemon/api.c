@@ -110,7 +110,8 @@ static void api_write_error(struct request *q, int outcome) {
                 write_error(q, "org.sessjwt.ConfigurationInvalid", "message", q->detail);
                 return;
         default:
-                write_error(q, "org.sessjwt.StoreUnavailable", "reason", outcome < 0 ? strerror(-outcome) : "unknown");
+                write_error(q, "org.sessjwt.StoreUnavailable", "reason",
+                        outcome < 0 ? strerror(-outcome) : "unknown");
                 return;
         }
 }

@@ -1,5 +1,5 @@
-/* api: what may be asked on the public socket: the table of methods with their rights, and the one place where outcomes become
- * Varlink errors. Knows requests, no socket. */
+/* api: what may be asked on the public socket: the table of methods with their rights, and the one place
+ * where outcomes become Varlink errors. Knows requests, no socket. */
 #pragma once
 
 #include "daemon/request.h"
@@ -40,11 +40,13 @@ enum api_outcome {
         API_CONFIGURATION_INVALID,
 };
 
-/* Finds the method of the call and checks its right: before a parameter is looked at. 0 with q->method set, or an outcome. */
+/* Finds the method of the call and checks its right: before a parameter is looked at. 0 with q->method
+ * set, or an outcome. */
 int api_find_method(struct request *q);
 
-/* Ends the reply of a handler that returned `result` (0, an outcome but API_AGAIN, or negative errno, which becomes StoreUnavailable): afterwards
- * reply holds the whole message. 0 with its size; negative errno: the connection cannot be answered. */
+/* Ends the reply of a handler that returned `result` (0, an outcome but API_AGAIN, or negative errno,
+ * which becomes StoreUnavailable): afterwards reply holds the whole message. 0 with its size; negative
+ * errno: the connection cannot be answered. */
 int api_finish_reply(struct request *q, int result, size_t *ret_size);
 
 /* ---- for handlers ---- */
@@ -52,23 +54,24 @@ int api_finish_reply(struct request *q, int result, size_t *ret_size);
 /* Reads the parameters by a table. 0 or API_INVALID_PARAMETER with the field in q->detail. */
 int api_read(struct request *q, const struct message_field *fields, void *params);
 
-/* A session that the caller may act on: looks up and checks in one step. 0 or API_SESSION_NOT_FOUND, the same for one that is not there and one that is
- * not his; API_INVALID_PARAMETER for what is no session id. */
+/* A session that the caller may act on: looks up and checks in one step. 0 or API_SESSION_NOT_FOUND, the
+ * same for one that is not there and one that is not his; API_INVALID_PARAMETER for what is no session id. */
 int api_find_own_session(struct request *q, const char *session_id, struct session *ret);
 /* Whether the caller may act on sessions of this uid. */
 bool api_may_act_on(const struct request *q, uint32_t uid);
 /* The live session that the caller is in: by audit session, else by ancestry. 0 or API_NO_SESSION. */
 int api_find_callers_session(struct request *q, struct session *ret);
-/* The realm to act in: the one named (if configured, and for others than admins only their own), else that of the caller's session, else
- * default. 0 or API_REALM_NOT_FOUND. */
+/* The realm to act in: the one named (if configured, and for others than admins only their own), else that
+ * of the caller's session, else default. 0 or API_REALM_NOT_FOUND. */
 int api_find_realm(struct request *q, const char *named, char ret[static REALM_MAX + 1]);
 
 /* ---- lists: api_list.c ---- */
 
 enum { LIST_FULL = 1 };
 
-/* One row, the text of a JSON object: with `more` a reply {name: row}, else an element of the array `plural`. 0; LIST_FULL: the row
- * was left out, the list is to be ended and will say that it was cut; negative errno. */
+/* One row, the text of a JSON object: with `more` a reply {name: row}, else an element of the array
+ * `plural`. 0; LIST_FULL: the row was left out, the list is to be ended and will say that it was cut;
+ * negative errno. */
 int list_put(struct request *q, const char *name, const char *plural, const char *row, size_t size);
 /* The list is over. */
 int list_end(struct request *q, const char *name, const char *plural);

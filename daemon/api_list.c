@@ -1,5 +1,6 @@
-/* api_list: how lists are answered. With `more` a row is a reply; a row is held back until the next one is known, so that the last
- * one goes out without `continues`. Without, rows are elements of one array, which says when it was cut. */
+/* api_list: how lists are answered. With `more` a row is a reply; a row is held back until the next one is
+ * known, so that the last one goes out without `continues`. Without, rows are elements of one array, which
+ * says when it was cut. */
 #include "daemon/api.h"
 
 #include <errno.h>

@@ -13,7 +13,8 @@ static const char service_interface_text[] =
         "interface org.varlink.service\n"
         "\n"
         "# Who answers here, and which interfaces.\n"
-        "method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)\n"
+        "method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: "
+        "[]string)\n"
         "\n"
         "# The text of an interface.\n"
         "method GetInterfaceDescription(interface: string) -> (description: string)\n"
@@ -95,8 +96,8 @@ int on_get_health(struct request *q) {
                 return r;
         json_member_bool(&q->reply, "ok", q->config->n_unresolved_groups == 0);
         json_member_string(&q->reply, "version", SESSJWT_VERSION);
-        json_member_integer(&q->reply, "uptime",
-                (int64_t) ((q->now.boot - q->service->started_boot) / USEC_PER_SEC));
+        json_member_integer(
+                &q->reply, "uptime", (int64_t) ((q->now.boot - q->service->started_boot) / USEC_PER_SEC));
         json_member_integer(&q->reply, "sessions", (int64_t) sessions);
         if (q->peer.is_admin) {
                 json_key(&q->reply, "problems");

@@ -7,7 +7,7 @@
 
 #include "daemon/ending.h"
 
-#define SESSION_TEXT_MAX    8192 /* a session as JSON, every byte of its names escaped */
+#define SESSION_TEXT_MAX     8192 /* a session as JSON, every byte of its names escaped */
 #define ENDED_SESSIONS_SHOWN 64
 
 /* ---- a session as its object ---- */
@@ -77,7 +77,8 @@ static const struct message_field list_fields[] = {
         { 0 },
 };
 
-/* Whose sessions are walked: all, those of a name (admins), or those of the caller's uid, of one name if he has several. */
+/* Whose sessions are walked: all, those of a name (admins), or those of the caller's uid, of one name if
+ * he has several. */
 struct walk {
         bool all;
         bool by_name;
@@ -86,7 +87,8 @@ struct walk {
         bool any_realm;
 };
 
-static int walk_next(struct request *q, const struct walk *walk, struct store_cursor *cursor, struct session *ret) {
+static int walk_next(
+        struct request *q, const struct walk *walk, struct store_cursor *cursor, struct session *ret) {
         for (;;) {
                 int r;
 
@@ -107,7 +109,8 @@ static int walk_next(struct request *q, const struct walk *walk, struct store_cu
         }
 }
 
-/* Another's name is for admins. For others: their own name is one under which their uid has a session; whether any other exists is not told. */
+/* Another's name is for admins. For others: their own name is one under which their uid has a session;
+ * whether any other exists is not told. */
 static int walk_prepare(struct request *q, const char *user, const char *realm, bool all, struct walk *ret) {
         struct walk walk = { .user = user, .all = all, .any_realm = all && !*realm };
         struct store_cursor cursor = { 0 };
@@ -194,7 +197,7 @@ static bool is_callers(struct request *q, const struct session *session) {
         struct session current;
 
         return session->uid == q->peer.uid && api_find_callers_session(q, &current) == 0 &&
-                sid_compare(&current.sid, &session->sid) == 0;
+               sid_compare(&current.sid, &session->sid) == 0;
 }
 
 int on_get_session(struct request *q) {
@@ -247,7 +250,8 @@ int on_revoke_session(struct request *q) {
 }
 
 /* Ends all of a walk but one, and writes those that ended, as many as are shown. */
-static int end_walk(struct request *q, const struct walk *walk, const struct sid *but, enum session_end end, const char *note) {
+static int end_walk(struct request *q, const struct walk *walk, const struct sid *but, enum session_end end,
+        const char *note) {
         struct store_cursor cursor = { 0 };
         struct session session;
         int64_t n = 0;
@@ -296,7 +300,7 @@ int on_revoke_all(struct request *q) {
         struct walk walk;
         int r;
 
-        r = api_read(q, (const struct message_field[]) { list_fields[0], list_fields[1], { 0 } }, &p);
+        r = api_read(q, (const struct message_field[]){ list_fields[0], list_fields[1], { 0 } }, &p);
         if (r)
                 return r;
         r = walk_prepare(q, p.user, p.realm, false, &walk);

@@ -96,7 +96,7 @@ int on_introspect(struct request *q) {
                 return API_AGAIN; /* garbage of one delays nobody else */
         --*q->signature_checks;
         r = verify_token(q->service->keyset,
-                &(struct verify_rules) { .issuer = q->config->issuer,
+                &(struct verify_rules){ .issuer = q->config->issuer,
                         .audience = *p.audience ? p.audience : NULL,
                         .realm = realm,
                         .typ = q->config->typ,
@@ -151,7 +151,8 @@ static const struct message_field mint_fields[] = {
         { 0 },
 };
 
-/* The owner's own session and nobody else's: an admin sees others' but cannot mint for them, and must not learn more by trying. */
+/* The owner's own session and nobody else's: an admin sees others' but cannot mint for them, and must not
+ * learn more by trying. */
 static int find_session_to_mint_for(struct request *q, const char *session_id, struct session *ret) {
         int r;
 
@@ -169,7 +170,8 @@ static void cleanup_token(char (*token)[TOKEN_MAX + 1]) {
         explicit_bzero(*token, sizeof(*token));
 }
 
-static int mint(struct request *q, const struct session *session, const char *audience, char *token, int64_t *ret_expires) {
+static int mint(struct request *q, const struct session *session, const char *audience, char *token,
+        int64_t *ret_expires) {
         const struct policy *policy = config_policy(q->config, session->policy);
         const char *roles[] = { policy->role_default };
         uint8_t random[16];
@@ -179,7 +181,7 @@ static int mint(struct request *q, const struct session *session, const char *au
                 if (errno != EINTR)
                         return -errno;
         return token_mint(q->service->keyring,
-                &(struct token_facts) { .session = session,
+                &(struct token_facts){ .session = session,
                         .issuer = q->config->issuer,
                         .audience = *audience ? audience : q->config->audience,
                         .typ = q->config->typ,

@@ -22,7 +22,8 @@ static int ancestry_read(const struct peer *peer, const struct boot_id *boot, st
                 return CALLER_HAS_NONE;
         (void) process_audit_session(pid, &ancestry.audit_session);
         while (ancestry.n < ANCESTORS_MAX && pid > 1 && process_read(pid, &process) == 0) {
-                ancestry.ids[ancestry.n++] = (struct leader_id) { .boot = *boot, .pid = pid, .start = process.start };
+                ancestry.ids[ancestry.n++] =
+                        (struct leader_id){ .boot = *boot, .pid = pid, .start = process.start };
                 pid = process.parent;
         }
         *ret = ancestry;
@@ -36,19 +37,22 @@ static bool ancestry_has(const struct ancestry *ancestry, const struct leader_id
         return false;
 }
 
-/* How sure it is that the process is in this session: 0 not at all. A counted one is the login itself; a tracked one with the same audit
- * session was opened inside it. */
-static int session_fits(const struct session *session, const struct ancestry *ancestry, const struct boot_id *boot) {
+/* How sure it is that the process is in this session: 0 not at all. A counted one is the login itself; a
+ * tracked one with the same audit session was opened inside it. */
+static int session_fits(
+        const struct session *session, const struct ancestry *ancestry, const struct boot_id *boot) {
         int counted = session->class == CLASS_COUNTED;
 
         if (session->state != SESSION_LIVE || !boot_id_equal(&session->leader.boot, boot))
                 return 0;
-        if (session->audit_session != AUDIT_SESSION_UNSET && session->audit_session == ancestry->audit_session)
+        if (session->audit_session != AUDIT_SESSION_UNSET &&
+                session->audit_session == ancestry->audit_session)
                 return 3 + counted;
         return ancestry_has(ancestry, &session->leader) ? 1 + counted : 0;
 }
 
-int caller_find_session(struct store_txn *txn, const struct peer *peer, const struct boot_id *boot, struct session *ret) {
+int caller_find_session(
+        struct store_txn *txn, const struct peer *peer, const struct boot_id *boot, struct session *ret) {
         struct store_cursor cursor = { 0 };
         struct ancestry ancestry;
         struct session session;

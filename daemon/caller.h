@@ -7,6 +7,7 @@
 
 enum { CALLER_HAS_NONE = 1 };
 
-/* The live session of the peer's own uid that the peer runs in: by the kernel's audit session id, else by a leader among its
- * ancestors. 0, CALLER_HAS_NONE, or negative errno of the store. */
-int caller_find_session(struct store_txn *txn, const struct peer *peer, const struct boot_id *boot, struct session *ret);
+/* The live session of the peer's own uid that the peer runs in: by the kernel's audit session id, else by
+ * a leader among its ancestors. 0, CALLER_HAS_NONE, or negative errno of the store. */
+int caller_find_session(
+        struct store_txn *txn, const struct peer *peer, const struct boot_id *boot, struct session *ret);

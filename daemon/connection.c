@@ -11,8 +11,9 @@
 struct connections {
         struct connection *slots[CONNECTIONS_MAX];
         uint32_t generations[CONNECTIONS_MAX];
-        uid_t uids[CONNECTIONS_MAX]; /* of those in use; packed beside the pointers so that counting is one pass over 16 KiB */
-        size_t n_used;               /* slots from here on were never used */
+        /* Of those in use, packed beside the pointers: counting is one pass over 16 KiB. */
+        uid_t uids[CONNECTIONS_MAX];
+        size_t n_used; /* slots from here on were never used */
         uint32_t free_slots[CONNECTIONS_MAX];
         size_t n_free;
         struct connection *ready;
@@ -49,7 +50,8 @@ static size_t count_uid(const struct connections *connections, uid_t uid) {
         return n;
 }
 
-int connections_add(struct connections *connections, int *fd, const struct peer *peer, struct connection **ret) {
+int connections_add(
+        struct connections *connections, int *fd, const struct peer *peer, struct connection **ret) {
         struct connection *connection;
         uint32_t slot;
 
@@ -60,7 +62,8 @@ int connections_add(struct connections *connections, int *fd, const struct peer 
         connection = calloc(1, sizeof(*connection));
         if (!connection)
                 return -ENOMEM;
-        slot = connections->n_free > 0 ? connections->free_slots[--connections->n_free] : (uint32_t) connections->n_used++;
+        slot = connections->n_free > 0 ? connections->free_slots[--connections->n_free]
+                                       : (uint32_t) connections->n_used++;
         connection->fd = TAKE_FD(*fd);
         connection->slot = slot;
         connection->generation = ++connections->generations[slot];

@@ -1,5 +1,6 @@
-/* connection: the table of public connections: who is at each, its bytes in and out, and how far its present call has got. Replies
- * find it by (slot, generation), since it may be gone. Loop thread only; knows no method. */
+/* connection: the table of public connections: who is at each, its bytes in and out, and how far its
+ * present call has got. Replies find it by (slot, generation), since it may be gone. Loop thread only;
+ * knows no method. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +16,7 @@ struct connection {
         uint32_t generation;
         struct peer peer;
         struct stream stream;
-        struct request *list; /* a list that goes on; owned */
+        struct request *list;  /* a list that goes on; owned */
         bool change_in_flight; /* one a connection: replies come in the order of calls */
         bool has_closed;       /* the peer sends no more; what it asked is still answered */
         bool is_ready;         /* in the list of those with work left */
@@ -33,7 +34,8 @@ void connections_free(struct connections **connections);
 enum { CONNECTIONS_FULL = 1, CONNECTIONS_FULL_FOR_UID = 2 };
 
 /* Takes *fd (which becomes -1) on success. 0, an outcome, or -ENOMEM. root has no bound of its own. */
-int connections_add(struct connections *connections, int *fd, const struct peer *peer, struct connection **ret);
+int connections_add(
+        struct connections *connections, int *fd, const struct peer *peer, struct connection **ret);
 /* Closes and frees; the pointer is gone. */
 void connections_remove(struct connections *connections, struct connection *connection);
 /* NULL when it is gone. */

@@ -178,7 +178,7 @@ static int recognise_key(const struct device_facts *facts, struct device *device
                 return r;
         device->kind = DEVICE_SSH_KEY;
         strcpy(device->identity, key.fingerprint);
-        snprintf(device->name, sizeof(device->name), "%s %.*s…", key.type,
+        snprintf(device->name, sizeof(device->name), "%s %.*s", key.type,
                 (int)strlen("SHA256:") + KEY_NAME_CHARACTERS, key.fingerprint);
         return 0;
 }

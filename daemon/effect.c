@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int effects_add(struct effects *effects, enum effect_kind kind, enum initiator initiator, const struct session *session,
-        const char *note) {
+int effects_add(struct effects *effects, enum effect_kind kind, enum initiator initiator,
+        const struct session *session, const char *note) {
         struct effect *effect;
 
         if (effects->n == effects->capacity) {
@@ -19,7 +19,7 @@ int effects_add(struct effects *effects, enum effect_kind kind, enum initiator i
                 effects->capacity = capacity;
         }
         effect = &effects->items[effects->n++];
-        *effect = (struct effect) { .kind = kind, .initiator = initiator, .session = *session };
+        *effect = (struct effect){ .kind = kind, .initiator = initiator, .session = *session };
         snprintf(effect->note, sizeof(effect->note), "%s", note ? note : "");
         return 0;
 }
@@ -30,7 +30,7 @@ void effects_clear(struct effects *effects) {
 
 void effects_free(struct effects *effects) {
         free(effects->items);
-        *effects = (struct effects) { 0 };
+        *effects = (struct effects){ 0 };
 }
 
 const char *initiator_name(enum initiator initiator) {

@@ -1,5 +1,5 @@
-/* effect: what a change did, as values, told to the world by the loop thread once the change is durable. A handler adds
- * effects; it never acts on them. */
+/* effect: what a change did, as values, told to the world by the loop thread once the change is durable. A
+ * handler adds effects; it never acts on them. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,8 +27,9 @@ enum initiator { BY_SYSTEM = 1, BY_USER, BY_ADMIN, BY_POLICY };
 struct effect {
         enum effect_kind kind;
         enum initiator initiator;
-        struct session session;         /* as it is after the change */
-        char note[EFFECT_NOTE_MAX + 1]; /* for people: from where the evicting login came, the reason given, … */
+        struct session session; /* as it is after the change */
+        char note[EFFECT_NOTE_MAX +
+                  1]; /* for people: from where the evicting login came, the reason given, … */
 };
 
 struct effects {
@@ -38,8 +39,8 @@ struct effects {
 };
 
 /* Appends one; 0 or -ENOMEM. note may be NULL. */
-int effects_add(struct effects *effects, enum effect_kind kind, enum initiator initiator, const struct session *session,
-        const char *note);
+int effects_add(struct effects *effects, enum effect_kind kind, enum initiator initiator,
+        const struct session *session, const char *note);
 /* Forgets them, keeps the memory: before a change is run again. */
 void effects_clear(struct effects *effects);
 void effects_free(struct effects *effects);

@@ -6,7 +6,7 @@
 
 static bool session_shares_badly(const struct session *session, const struct session *first) {
         return session->class == CLASS_TRACKED || session->uid != first->uid ||
-                strcmp(session->user, first->user) != 0 || strcmp(session->realm, first->realm) != 0;
+               strcmp(session->user, first->user) != 0 || strcmp(session->realm, first->realm) != 0;
 }
 
 int ending_may_signal(struct store_txn *txn, const struct leader_id *leader, const struct session *pending) {
@@ -30,8 +30,8 @@ int ending_may_signal(struct store_txn *txn, const struct leader_id *leader, con
         return r < 0 ? r : 1;
 }
 
-int ending_end(struct store_txn *txn, struct session *session, enum session_end end, enum initiator initiator, const char *note,
-        struct effects *effects) {
+int ending_end(struct store_txn *txn, struct session *session, enum session_end end, enum initiator initiator,
+        const char *note, struct effects *effects) {
         int r;
 
         r = ending_may_signal(txn, &session->leader, NULL);
@@ -53,7 +53,8 @@ int ending_end(struct store_txn *txn, struct session *session, enum session_end 
         }
 }
 
-int ending_finish(struct store_txn *txn, struct session *session, enum session_end end, struct effects *effects) {
+int ending_finish(
+        struct store_txn *txn, struct session *session, enum session_end end, struct effects *effects) {
         bool was_ending = session->state == SESSION_ENDING;
         int r;
 
@@ -61,5 +62,6 @@ int ending_finish(struct store_txn *txn, struct session *session, enum session_e
         r = store_remove_session(txn, &session->sid);
         if (r)
                 return r < 0 ? r : -ENOENT;
-        return effects_add(effects, was_ending ? EFFECT_SESSION_GONE : EFFECT_SESSION_ENDED, BY_SYSTEM, session, NULL);
+        return effects_add(
+                effects, was_ending ? EFFECT_SESSION_GONE : EFFECT_SESSION_ENDED, BY_SYSTEM, session, NULL);
 }

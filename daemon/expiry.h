@@ -1,4 +1,5 @@
-/* expiry: sessions whose time is over. Finds when the next one is due, and the change that ends those that are. */
+/* expiry: sessions whose time is over. Finds when the next one is due, and the change that ends those that
+ * are. */
 #pragma once
 
 #include "daemon/store.h"

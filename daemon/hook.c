@@ -1,5 +1,5 @@
-/* hook: see hook.h. SESSJWT_TEST_HOOKS=NAME[:N]=kill|stop[,…]: at the N-th (first) time that the point is reached, the process gets
- * SIGKILL or SIGSTOP. Compiled to nothing in the product. */
+/* hook: see hook.h. SESSJWT_TEST_HOOKS=NAME[:N]=kill|stop[,…]: at the N-th (first) time that the point is
+ * reached, the process gets SIGKILL or SIGSTOP. Compiled to nothing in the product. */
 #include "daemon/hook.h"
 
 #ifdef SESSJWT_TEST_HOOKS
@@ -31,7 +31,8 @@ static int hooks_read(void) {
                 char item[96] = { 0 };
                 char *equals, *colon;
 
-                strncpy(item, text, strcspn(text, ",") < sizeof(item) ? strcspn(text, ",") : sizeof(item) - 1);
+                strncpy(item, text,
+                        strcspn(text, ",") < sizeof(item) ? strcspn(text, ",") : sizeof(item) - 1);
                 text += strcspn(text, ",");
                 text += *text == ',';
                 equals = strchr(item, '=');

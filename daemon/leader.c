@@ -174,7 +174,7 @@ int leader_identify(int pidfd, const struct boot_id *boot, struct leader_id *ret
         /* Alive now, so the pid was its own all the while and the start time is not that of a successor. */
         if (!pidfd_is_alive(pidfd))
                 return -ESRCH;
-        *ret = (struct leader_id) { .boot = *boot, .pid = pid, .start = process.start };
+        *ret = (struct leader_id){ .boot = *boot, .pid = pid, .start = process.start };
         return 0;
 }
 

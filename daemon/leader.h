@@ -1,5 +1,6 @@
-/* leader: the processes that opened sessions, watched by pidfd; and how far the ending of each has got. Memory only: at start it is
- * made anew from the store. Knows no session, only how many a leader has. Loop thread only. */
+/* leader: the processes that opened sessions, watched by pidfd; and how far the ending of each has got.
+ * Memory only: at start it is made anew from the store. Knows no session, only how many a leader has. Loop
+ * thread only. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,9 +12,9 @@
 /* How far the termination of a leader has got, and when its next step is due (boot clock). */
 enum leader_stage {
         LEADER_STAYS = 0,
-        LEADER_DENIED,      /* its login was refused: it is given time to go by itself */
-        LEADER_TOLD,        /* a line is on its terminals, which needs a moment to reach the user */
-        LEADER_ASKED,       /* SIGTERM was sent */
+        LEADER_DENIED, /* its login was refused: it is given time to go by itself */
+        LEADER_TOLD,   /* a line is on its terminals, which needs a moment to reach the user */
+        LEADER_ASKED,  /* SIGTERM was sent */
         LEADER_CHILDREN_KILLED,
         LEADER_KILLED,
 };
@@ -36,10 +37,12 @@ void leaders_free(struct leaders **leaders);
 
 /* Readable (an epoll) when one of them is gone. */
 int leaders_fd(const struct leaders *leaders);
-/* The ids of those that went since the last call, at most max; each is told once. They stay until released. */
+/* The ids of those that went since the last call, at most max; each is told once. They stay until
+ * released. */
 size_t leaders_take_gone(struct leaders *leaders, struct leader_id *ret, size_t max);
 
-/* One more session of this leader. Takes *pidfd (which becomes -1) when the leader was not watched yet. 0; -EMFILE: too many. */
+/* One more session of this leader. Takes *pidfd (which becomes -1) when the leader was not watched yet. 0;
+ * -EMFILE: too many. */
 int leaders_watch(struct leaders *leaders, const struct leader_id *id, int *pidfd);
 /* One session less; the last one frees it. */
 void leaders_release(struct leaders *leaders, const struct leader_id *id);
@@ -53,7 +56,8 @@ bool leaders_are_full(const struct leaders *leaders);
 void leader_set_stage(struct leaders *leaders, struct leader *leader, enum leader_stage stage, usec_t due);
 struct leader *leaders_first_terminating(const struct leaders *leaders);
 
-/* Who a pidfd's process is: pid from the pidfd, start time from /proc, looked at again afterwards. 0; -ESRCH: gone. */
+/* Who a pidfd's process is: pid from the pidfd, start time from /proc, looked at again afterwards. 0;
+ * -ESRCH: gone. */
 int leader_identify(int pidfd, const struct boot_id *boot, struct leader_id *ret);
 /* A pidfd for a kept leader of this boot. -ESRCH: it is gone, or its pid is somebody else's now. */
 int leader_reopen(const struct leader_id *id);

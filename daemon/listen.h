@@ -4,8 +4,8 @@
 #include <stdbool.h>
 
 struct listeners {
-        int login;  /* SOCK_SEQPACKET, 0600 */
-        int public; /* SOCK_STREAM, 0666 */
+        int login;     /* SOCK_SEQPACKET, 0600 */
+        int public;    /* SOCK_STREAM, 0666 */
         bool are_ours; /* bound here: unlinked at the end */
 };
 

@@ -12,7 +12,7 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
-#define LOG_LINE_MAX 2048
+#define LOG_LINE_MAX   2048
 #define LOG_FIELDS_MAX 16
 
 /* Standard error is the journal when JOURNAL_STREAM names its device and inode (systemd.exec(5)). */
@@ -25,8 +25,8 @@ static bool log_is_journal(void) {
         if (known >= 0)
                 return known;
         stream = getenv("JOURNAL_STREAM");
-        known = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
-                st.st_dev == device && st.st_ino == inode;
+        known = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+                fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
         return known;
 }
 
@@ -54,7 +54,8 @@ void log_line(int priority, const char *format, ...) {
         log_event(priority, NULL, line, NULL, 0);
 }
 
-void log_event(int priority, const char *event, const char *line, const struct log_field *fields, size_t n_fields) {
+void log_event(
+        int priority, const char *event, const char *line, const struct log_field *fields, size_t n_fields) {
         char text[LOG_FIELDS_MAX + 3][LOG_LINE_MAX];
         struct iovec iov[LOG_FIELDS_MAX + 3];
         int n = 0;
@@ -77,6 +78,6 @@ void log_event(int priority, const char *event, const char *line, const struct l
                 return;
         }
         for (int i = 0; i < n; i++)
-                iov[i] = (struct iovec) { .iov_base = text[i], .iov_len = strlen(text[i]) };
+                iov[i] = (struct iovec){ .iov_base = text[i], .iov_len = strlen(text[i]) };
         (void) sd_journal_sendv(iov, n);
 }

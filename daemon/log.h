@@ -1,5 +1,5 @@
-/* log: one event, one line, one place: the journal with SESSJWT_* fields when there is one, standard error otherwise. Control
- * characters are escaped. Only upper rooms log. */
+/* log: one event, one line, one place: the journal with SESSJWT_* fields when there is one, standard error
+ * otherwise. Control characters are escaped. Only upper rooms log. */
 #pragma once
 
 #include <stddef.h>
@@ -15,4 +15,5 @@ struct log_field {
 };
 
 /* The event's name ("session-opened") as SESSJWT_EVENT, its fields, and the line. */
-void log_event(int priority, const char *event, const char *line, const struct log_field *fields, size_t n_fields);
+void log_event(int priority, const char *event, const char *line, const struct log_field *fields,
+        size_t n_fields);

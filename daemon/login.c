@@ -17,7 +17,7 @@
 #define LOGIN_ROWS_MAX 100000
 
 static void reply_with(struct login *login, enum frame_outcome outcome, const char *text) {
-        login->reply = (struct frame_reply) { .outcome = outcome };
+        login->reply = (struct frame_reply){ .outcome = outcome };
         snprintf(login->reply.text, sizeof(login->reply.text), "%s", text ? text : "");
 }
 
@@ -51,7 +51,7 @@ bool login_needs_store(struct login *login, bool leaders_are_full) {
 /* ---- the facts, found ---- */
 
 static struct policy_facts policy_facts_of(const struct frame_request *frame) {
-        return (struct policy_facts) { .realm = frame->realm,
+        return (struct policy_facts){ .realm = frame->realm,
                 .user = frame->user,
                 .uid = frame->uid,
                 .service = frame->service,
@@ -61,7 +61,7 @@ static struct policy_facts policy_facts_of(const struct frame_request *frame) {
 }
 
 static struct device_facts device_facts_of(const struct frame_request *frame) {
-        return (struct device_facts) { .realm = frame->realm,
+        return (struct device_facts){ .realm = frame->realm,
                 .user = frame->user,
                 .service = frame->service,
                 .tty = frame->tty,
@@ -71,7 +71,8 @@ static struct device_facts device_facts_of(const struct frame_request *frame) {
 }
 
 /* The user's live sessions that count, oldest first. */
-static int find_rows(struct store_txn *txn, const struct frame_request *frame, struct policy_row **ret, size_t *ret_n) {
+static int find_rows(
+        struct store_txn *txn, const struct frame_request *frame, struct policy_row **ret, size_t *ret_n) {
         _cleanup_(cleanup_free) struct policy_row *rows = NULL;
         struct store_cursor cursor = { 0 };
         struct session session;
@@ -92,7 +93,7 @@ static int find_rows(struct store_txn *txn, const struct frame_request *frame, s
                                 return -ENOMEM;
                         rows = more;
                 }
-                rows[n++] = (struct policy_row) {
+                rows[n++] = (struct policy_row){
                         .sid = session.sid, .device = session.device, .created_at = session.created_at
                 };
         }
@@ -104,8 +105,8 @@ static int find_rows(struct store_txn *txn, const struct frame_request *frame, s
 }
 
 /* The session that this login would be, and its device, both not kept yet. */
-static int make_session(const struct login *login, const struct policy *policy, struct moment now, struct device *device,
-        struct session *ret) {
+static int make_session(const struct login *login, const struct policy *policy, struct moment now,
+        struct device *device, struct session *ret) {
         const struct frame_request *frame = &login->frame;
         struct device_facts device_facts = device_facts_of(frame);
         struct policy_facts policy_facts = policy_facts_of(frame);
@@ -128,7 +129,8 @@ static int make_session(const struct login *login, const struct policy *policy, 
                 return r;
         session.device = device->id;
         session.counts = session.class == CLASS_COUNTED && !exempt &&
-                !(device->kind == DEVICE_SSH_KEY && name_list_has(&login->config->uncounted_keys, device->identity));
+                         !(device->kind == DEVICE_SSH_KEY &&
+                                 name_list_has(&login->config->uncounted_keys, device->identity));
         if (policy->session_ttl && !exempt) {
                 session.deadline_boot = now.boot + policy->session_ttl;
                 session.deadline_wall = now.wall + policy->session_ttl;
@@ -145,7 +147,8 @@ static int make_session(const struct login *login, const struct policy *policy, 
 }
 
 /* The device's record as this login leaves it. *ret_is_new: it was never seen before. */
-static int find_device(struct store_txn *txn, const struct session *session, struct device *device, bool *ret_is_new) {
+static int find_device(
+        struct store_txn *txn, const struct session *session, struct device *device, bool *ret_is_new) {
         struct device known;
         int r = store_find_device(txn, device->realm, device->user, &device->id, &known);
 
@@ -164,12 +167,13 @@ static int find_device(struct store_txn *txn, const struct session *session, str
 
 /* ---- what a refused user reads: when and from where the others logged in ---- */
 
-static void write_denial(struct store_txn *txn, const struct policy *policy, const struct policy_row *rows, size_t n_rows,
-        char ret[static MESSAGE_TEXT_MAX + 1]) {
+static void write_denial(struct store_txn *txn, const struct policy *policy, const struct policy_row *rows,
+        size_t n_rows, char ret[static MESSAGE_TEXT_MAX + 1]) {
         size_t length;
         int n;
 
-        n = snprintf(ret, MESSAGE_TEXT_MAX + 1, "Too many sign-ins (policy %s). Signed in already:", policy->name);
+        n = snprintf(
+                ret, MESSAGE_TEXT_MAX + 1, "Too many sign-ins (policy %s); signed in already:", policy->name);
         length = (size_t) n;
         for (size_t i = 0; i < n_rows && length < MESSAGE_TEXT_MAX; i++) {
                 struct session session;
@@ -196,15 +200,18 @@ static void write_denial(struct store_txn *txn, const struct policy *policy, con
 int login_account(struct login *login, struct store_txn *txn) {
         _cleanup_(cleanup_free) struct policy_row *rows = NULL;
         struct policy_facts facts = policy_facts_of(&login->frame);
-        const struct policy *policy = policy_match(login->config->policies, login->config->n_policies, &facts);
+        const struct policy *policy =
+                policy_match(login->config->policies, login->config->n_policies, &facts);
         char text[MESSAGE_TEXT_MAX + 1];
         size_t n_rows = 0;
         int r;
 
         reply_with(login, FRAME_OK, NULL);
-        if (config_class(login->config, login->frame.service) != CLASS_COUNTED || policy_is_exempt(policy, &facts) ||
-                !policy->enforce || policy->max_sessions == 0 || policy->on_limit != ON_LIMIT_DENY ||
-                login->config->uncounted_keys.n > 0) /* the key is not known yet: it may be one that does not count */
+        if (config_class(login->config, login->frame.service) != CLASS_COUNTED ||
+                policy_is_exempt(policy, &facts) || !policy->enforce || policy->max_sessions == 0 ||
+                policy->on_limit != ON_LIMIT_DENY ||
+                login->config->uncounted_keys.n >
+                        0) /* the key is not known yet: it may be one that does not count */
                 return 0;
         r = find_rows(txn, &login->frame, &rows, &n_rows);
         if (r < 0)
@@ -220,8 +227,10 @@ int login_account(struct login *login, struct store_txn *txn) {
 
 /* ---- open ---- */
 
-/* A refused login leaves a row too, ending: its leader has to go even if it ignores the refusal (ssh -N), also after a crash. */
-static int keep_denied(struct login *login, struct store_txn *txn, struct session *session, const char *text) {
+/* A refused login leaves a row too, ending: its leader has to go even if it ignores the refusal (ssh -N),
+ * also after a crash. */
+static int keep_denied(
+        struct login *login, struct store_txn *txn, struct session *session, const char *text) {
         int may_signal = ending_may_signal(txn, &session->leader, session);
         int r;
 
@@ -240,7 +249,7 @@ static int keep_evictions(struct login *login, struct store_txn *txn, const stru
         const struct policy_row *rows, size_t n_rows) {
         char note[EFFECT_NOTE_MAX + 1];
 
-        snprintf(note, sizeof(note), "sign-in from %s%s%s", session->device_name, *session->ip ? " at " : "", session->ip);
+        snprintf(note, sizeof(note), "%s%s%s", session->device_name, *session->ip ? " at " : "", session->ip);
         for (size_t i = 0; i < n_rows; i++) {
                 struct session victim;
                 int r;
@@ -257,8 +266,8 @@ static int keep_evictions(struct login *login, struct store_txn *txn, const stru
         return 0;
 }
 
-static int keep_opened(struct login *login, struct store_txn *txn, const struct session *session, const struct device *device,
-        bool device_is_new) {
+static int keep_opened(struct login *login, struct store_txn *txn, const struct session *session,
+        const struct device *device, bool device_is_new) {
         int r;
 
         r = store_open_session(txn, session);
@@ -288,7 +297,8 @@ static void mint_sid(struct login *login, struct moment now, struct session *ses
 static int login_open(struct login *login, struct store_txn *txn, struct moment now) {
         _cleanup_(cleanup_free) struct policy_row *rows = NULL;
         struct policy_facts facts = policy_facts_of(&login->frame);
-        const struct policy *policy = policy_match(login->config->policies, login->config->n_policies, &facts);
+        const struct policy *policy =
+                policy_match(login->config->policies, login->config->n_policies, &facts);
         enum policy_outcome outcome = POLICY_ALLOWS;
         struct session session;
         struct device device;
@@ -346,11 +356,11 @@ static bool is_of_this_login(const struct login *login, const struct session *se
                 return strcmp(sid, frame->session_id) == 0;
         /* Its open was never answered, so the module does not know the id. */
         return strcmp(session->user, frame->user) == 0 && strcmp(session->realm, frame->realm) == 0 &&
-                strcmp(session->service, frame->service) == 0;
+               strcmp(session->service, frame->service) == 0;
 }
 
-/* Only the leader closes: systemd's (sd-pam) and forked children close for a session that goes on. An ending one is left when its
- * leader is gone, not when it says that it will go. */
+/* Only the leader closes: systemd's (sd-pam) and forked children close for a session that goes on. An
+ * ending one is left when its leader is gone, not when it says that it will go. */
 static int login_close(struct login *login, struct store_txn *txn) {
         struct store_cursor cursor = { 0 };
         struct session session;
@@ -376,8 +386,8 @@ static bool module_has_hung_up(const struct login *login) {
         return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR));
 }
 
-/* DESIGN section 5: taken up in time, an open counts if somebody waits for it. Taken up late, it counts if the login went on without us: a late
- * open, whose denial is carried out by disconnecting. */
+/* DESIGN section 5: taken up in time, an open counts if somebody waits for it. Taken up late, it counts if
+ * the login went on without us: a late open, whose denial is carried out by disconnecting. */
 static bool open_still_counts(struct login *login, struct moment now) {
         if (login->pidfd >= 0 && !pidfd_is_alive(login->pidfd))
                 return false;

@@ -1,5 +1,5 @@
-/* login: what pam_sessjwt asks, as handlers: account (a read), open and close (changes). Knows frames and sessions, no socket. DESIGN
- * sections 5 to 7. */
+/* login: what pam_sessjwt asks, as handlers: account (a read), open and close (changes). Knows frames and
+ * sessions, no socket. DESIGN sections 5 to 7. */
 #pragma once
 
 #include "daemon/config.h"
@@ -23,7 +23,8 @@ struct login {
         bool answer_is_awaited; /* false: the module had given up when this was taken up */
 };
 
-/* Whether the frame asks anything of the store: nested and ignored services, unknown realms and a leader that cannot be watched are answered at once (reply is filled, false). */
+/* Whether the frame asks anything of the store: nested and ignored services, unknown realms and a leader
+ * that cannot be watched are answered at once (reply is filled, false). */
 bool login_needs_store(struct login *login, bool leaders_are_full);
 
 /* Account: refuses only what no later fact can change. Fills the reply. 0 or negative errno. */

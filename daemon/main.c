@@ -11,7 +11,8 @@
 static void print_help(void) {
         printf("sessjwtd [OPTION…]\n"
                "\n"
-               "Gives every login on this host a session that one can see, prove and end. Stays in the foreground.\n"
+               "Gives every login on this host a session that one can see, prove and end. Stays in the "
+               "foreground.\n"
                "\n"
                "  --config FILE       configuration (default: %s and drop-ins)\n"
                "  --state-dir DIR     where the store is (default: %s)\n"
@@ -43,10 +44,10 @@ int main(int argc, char **argv) {
                 { "state-dir", required_argument, NULL, OPT_STATE_DIR },
                 { "runtime-dir", required_argument, NULL, OPT_RUNTIME_DIR },
                 { "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
-                { "version", no_argument, NULL, OPT_VERSION },
-                { "help", no_argument, NULL, OPT_HELP },
+                { "version", no_argument, NULL, OPT_VERSION }, { "help", no_argument, NULL, OPT_HELP },
                 { 0 } };
-        struct server_options options = { .state_dir = SESSJWT_STATE_DIR, .runtime_dir = SESSJWT_RUNTIME_DIR };
+        struct server_options options = { .state_dir = SESSJWT_STATE_DIR,
+                .runtime_dir = SESSJWT_RUNTIME_DIR };
         int option, check = 0;
 
         while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {

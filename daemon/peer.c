@@ -34,7 +34,7 @@ int peer_read(int fd, gid_t admin_gid, usec_t now_boot, struct peer *ret) {
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
                 return -errno;
-        peer = (struct peer) { .uid = cred.uid, .gid = cred.gid, .pid = cred.pid, .connected_boot = now_boot };
+        peer = (struct peer){ .uid = cred.uid, .gid = cred.gid, .pid = cred.pid, .connected_boot = now_boot };
         peer.is_admin = peer.uid == 0 || peer_in_group(fd, &peer, admin_gid);
         *ret = peer;
         return 0;

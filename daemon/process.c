@@ -61,8 +61,8 @@ int process_read(pid_t pid, struct process *ret) {
         *close_paren = '\0';
         snprintf(process.command, sizeof(process.command), "%.16s", open_paren + 1);
         if (sscanf(close_paren + 1,
-                    " %c %d %*d %*d %ld %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &parent,
-                    &tty, &start) != 4)
+                    " %c %d %*d %*d %ld %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
+                    &parent, &tty, &start) != 4)
                 return -EBADMSG;
         if (state == 'Z' || state == 'X')
                 return -ESRCH;

@@ -1,5 +1,5 @@
-/* process: what /proc says of a process. Knows no session. Every answer can be outdated when it arrives: whoever acts on it holds a
- * pidfd and looks whether it is still alive afterwards. */
+/* process: what /proc says of a process. Knows no session. Every answer can be outdated when it arrives:
+ * whoever acts on it holds a pidfd and looks whether it is still alive afterwards. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,9 +12,9 @@
 struct process {
         pid_t pid;
         pid_t parent;
-        uint64_t start;     /* clock ticks since boot */
-        unsigned long tty;  /* device number of the controlling terminal, 0: none */
-        char command[17];   /* at most 15 characters */
+        uint64_t start;    /* clock ticks since boot */
+        unsigned long tty; /* device number of the controlling terminal, 0: none */
+        char command[17];  /* at most 15 characters */
 };
 
 /* 0, -ESRCH, or -EBADMSG. A zombie is -ESRCH: it is over. */

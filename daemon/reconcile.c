@@ -23,8 +23,8 @@ static int watch_leader(struct leaders *leaders, const struct leader_id *id) {
         return leaders_watch(leaders, id, &pidfd);
 }
 
-static int reconcile_session(struct service *service, struct leaders *leaders, struct store_txn *txn, struct session *session,
-        struct effects *effects, struct moment now) {
+static int reconcile_session(struct service *service, struct leaders *leaders, struct store_txn *txn,
+        struct session *session, struct effects *effects, struct moment now) {
         char line[TELL_LINE_SIZE];
         int r;
 
@@ -45,7 +45,8 @@ static int reconcile_session(struct service *service, struct leaders *leaders, s
 }
 
 /* A slice of all sessions in one commit. 0: there are more; STORE_END; negative errno. */
-static int reconcile_slice(struct service *service, struct leaders *leaders, struct store_cursor *cursor, struct moment now) {
+static int reconcile_slice(
+        struct service *service, struct leaders *leaders, struct store_cursor *cursor, struct moment now) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         _cleanup_(effects_free) struct effects effects = { 0 };
         int r, commit_result;

@@ -1,5 +1,6 @@
-/* reconcile: at start, what the store says against what is there: sessions of another boot end with `reboot`, those whose leader
- * went meanwhile with `lost`; the leaders of the others are watched again, and an ending that a crash interrupted goes on. */
+/* reconcile: at start, what the store says against what is there: sessions of another boot end with
+ * `reboot`, those whose leader went meanwhile with `lost`; the leaders of the others are watched again,
+ * and an ending that a crash interrupted goes on. */
 #pragma once
 
 #include "daemon/leader.h"

@@ -1,5 +1,6 @@
-/* request: one call on the public socket on its way through the house: who asks, what, when, under which configuration, and the reply as
- * far as it is written. Knows no socket: it is answered to (slot, generation), which may be gone. */
+/* request: one call on the public socket on its way through the house: who asks, what, when, under which
+ * configuration, and the reply as far as it is written. Knows no socket: it is answered to (slot,
+ * generation), which may be gone. */
 #pragma once
 
 #include <stdbool.h>
@@ -41,7 +42,8 @@ struct request {
         char detail_more[64];
 
         struct list list;
-        int (*emit)(void *userdata, const char *text, size_t size); /* sends one reply of several; loop thread */
+        int (*emit)(
+                void *userdata, const char *text, size_t size); /* sends one reply of several; loop thread */
         void *emit_userdata;
         unsigned *signature_checks; /* left in this round */
 

@@ -19,9 +19,9 @@
 #include "daemon/reconcile.h"
 #include "daemon/terminate.h"
 
-#define EVENTS_PER_ROUND 1024
-#define CALLS_PER_ROUND  64
-#define SWEEP_INTERVAL   (10 * USEC_PER_SEC)
+#define EVENTS_PER_ROUND  1024
+#define CALLS_PER_ROUND   64
+#define SWEEP_INTERVAL    (10 * USEC_PER_SEC)
 #define FDS_FOR_OURSELVES 64
 
 int server_watch(struct server *server, int fd, uint32_t events, enum watch watch, uint64_t what) {
@@ -124,7 +124,8 @@ static int arm_timer(struct server *server) {
         return r < 0 ? r : sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
 }
 
-/* Logins before all else: a flood on the public socket must not delay them. Then what gives answers, then new work. */
+/* Logins before all else: a flood on the public socket must not delay them. Then what gives answers, then
+ * new work. */
 static void handle_events(struct server *server, const struct epoll_event *events, int n) {
         for (int i = 0; i < n; i++) {
                 if (events[i].data.u64 >> 56 == WATCH_LOGIN)
@@ -135,7 +136,7 @@ static void handle_events(struct server *server, const struct epoll_event *event
         for (int i = 0; i < n; i++) {
                 uint64_t data = events[i].data.u64;
 
-                switch ((enum watch) (data >> 56)) {
+                switch ((enum watch)(data >> 56)) {
                 case WATCH_TURN:
                         server_take_done(server);
                         break;
@@ -149,7 +150,8 @@ static void handle_events(struct server *server, const struct epoll_event *event
                         server_accept_public(server);
                         break;
                 case WATCH_PUBLIC:
-                        server_public_event(server, (uint32_t) data, (uint32_t) (data >> 32) & 0xffffff, events[i].events);
+                        server_public_event(server, (uint32_t) data, (uint32_t) (data >> 32) & 0xffffff,
+                                events[i].events);
                         break;
                 default:
                         break;
@@ -157,7 +159,8 @@ static void handle_events(struct server *server, const struct epoll_event *event
         }
 }
 
-/* Our epoll is the loop and sd-event's descriptor one member of it: sd-event dispatches one source an iteration, which a busy socket would pay for. */
+/* Our epoll is the loop and sd-event's descriptor one member of it: sd-event dispatches one source an
+ * iteration, which a busy socket would pay for. */
 static int run_round(struct server *server) {
         struct epoll_event events[EVENTS_PER_ROUND];
         int r, n;
@@ -168,7 +171,8 @@ static int run_round(struct server *server) {
         r = sd_event_prepare(server->event);
         if (r < 0)
                 return r;
-        n = epoll_wait(server->epoll, events, EVENTS_PER_ROUND, r > 0 || connections_have_ready(server->connections) ? 0 : -1);
+        n = epoll_wait(server->epoll, events, EVENTS_PER_ROUND,
+                r > 0 || connections_have_ready(server->connections) ? 0 : -1);
         if (n < 0 && errno != EINTR)
                 return -errno;
         server->now = clock_now();
@@ -202,11 +206,14 @@ static int open_store(struct server *server) {
         int r = store_open(server->options->state_dir, 0, &server->service.store, &holder);
 
         if (r == -EBUSY)
-                log_line(LOG_ERR, "%s is in use by another sessjwtd, pid %d", server->options->state_dir, holder);
+                log_line(LOG_ERR, "%s is in use by another sessjwtd, pid %d", server->options->state_dir,
+                        holder);
         else if (r == -EPROTO)
-                log_line(LOG_ERR, "%s was written by another version of sessjwtd", server->options->state_dir);
+                log_line(
+                        LOG_ERR, "%s was written by another version of sessjwtd", server->options->state_dir);
         else if (r < 0)
-                log_line(LOG_ERR, "cannot open the store in %s: %s", server->options->state_dir, strerror(-r));
+                log_line(
+                        LOG_ERR, "cannot open the store in %s: %s", server->options->state_dir, strerror(-r));
         return r;
 }
 
@@ -214,8 +221,8 @@ static int open_public_files(struct server *server) {
         int r = keys_publish(&server->service, server->options->runtime_dir);
 
         if (r < 0)
-                log_line(LOG_ERR, "cannot publish keys in %s/%s: %s", server->options->runtime_dir, SESSJWT_PUBLIC_DIR_NAME,
-                        strerror(-r));
+                log_line(LOG_ERR, "cannot publish keys in %s/%s: %s", server->options->runtime_dir,
+                        SESSJWT_PUBLIC_DIR_NAME, strerror(-r));
         return r;
 }
 
@@ -240,7 +247,8 @@ static int open_loop(struct server *server) {
         if (r >= 0)
                 r = sd_event_add_signal(server->event, NULL, SIGHUP, on_reload_signal, server);
         if (r >= 0)
-                r = sd_event_add_time_relative(server->event, &server->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, server);
+                r = sd_event_add_time_relative(
+                        server->event, &server->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, server);
         if (r >= 0)
                 r = sd_event_set_watchdog(server->event, true);
         return r < 0 ? r : server_watch(server, sd_event_get_fd(server->event), EPOLLIN, WATCH_EVENT, 0);
@@ -267,7 +275,8 @@ static int watch_all(struct server *server) {
         return 0;
 }
 
-/* In order: nothing is promised before the store is ours, nobody is answered before what the store says is checked. */
+/* In order: nothing is promised before the store is ours, nobody is answered before what the store says is
+ * checked. */
 static int server_open(struct server *server) {
         char error[CONFIG_ERROR_MAX] = "";
         size_t max_leaders;

@@ -1,4 +1,5 @@
-/* server_change: changes that come back from the turn, and those that nobody asked for: leaders that went, deadlines, notes of use. */
+/* server_change: changes that come back from the turn, and those that nobody asked for: leaders that went,
+ * deadlines, notes of use. */
 #include "daemon/server_private.h"
 
 #include <errno.h>
@@ -23,7 +24,8 @@ void server_take_done(struct server *server) {
         }
         server_find_expiry(server);
         if (turn_has_failed(server->turn) && !server->is_stopping) {
-                log_line(LOG_CRIT, "the store failed to commit; ending, so that the next start reads what is there");
+                log_line(LOG_CRIT,
+                        "the store failed to commit; ending, so that the next start reads what is there");
                 server->exit_status = 1;
                 sd_event_exit(server->event, 1);
                 server->is_stopping = true;
@@ -85,9 +87,9 @@ void server_leaders_gone(struct server *server) {
         size_t n = leaders_take_gone(server->leaders, gone, GONE_PER_ROUND);
 
         for (size_t i = 0; i < n; i++)
-                (void) own_change_post(server,
-                        &(struct own_change) {
-                                .change = { .run = gone_run, .done = own_change_done }, .leader = gone[i] });
+                (void) own_change_post(
+                        server, &(struct own_change){ .change = { .run = gone_run, .done = own_change_done },
+                                        .leader = gone[i] });
 }
 
 /* ---- deadlines ---- */
@@ -101,7 +103,8 @@ void server_find_expiry(struct server *server) {
 
 void server_expire(struct server *server) {
         server->expiry_due = USEC_NEVER; /* found anew when this one is done */
-        (void) own_change_post(server, &(struct own_change) { .change = { .run = expiry_run, .done = own_change_done } });
+        (void) own_change_post(
+                server, &(struct own_change){ .change = { .run = expiry_run, .done = own_change_done } });
 }
 
 /* ---- a login that was refused after all ---- */
@@ -118,8 +121,9 @@ static int end_refused_run(struct change *change, struct store_txn *txn) {
 }
 
 void server_end_refused(struct server *server, const struct sid *sid) {
-        (void) own_change_post(server,
-                &(struct own_change) { .change = { .run = end_refused_run, .done = own_change_done }, .sid = *sid });
+        (void) own_change_post(
+                server, &(struct own_change){
+                                .change = { .run = end_refused_run, .done = own_change_done }, .sid = *sid });
 }
 
 /* ---- lastSeen ---- */
@@ -147,9 +151,8 @@ static void touch_done(struct change *change, void *userdata) {
 void server_note_touch(struct server *server, const struct sid *sid) {
         if (server->n_touches >= TOUCHES_MAX)
                 return;
-        if (own_change_post(server,
-                    &(struct own_change) { .change = { .run = touch_run, .done = touch_done },
-                            .sid = *sid,
-                            .wall = server->now.wall }))
+        if (own_change_post(server, &(struct own_change){ .change = { .run = touch_run, .done = touch_done },
+                                            .sid = *sid,
+                                            .wall = server->now.wall }))
                 server->n_touches++;
 }

@@ -1,4 +1,5 @@
-/* server_login: the login socket: accepts modules, takes one frame of each with the leader's pidfd, answers with one. */
+/* server_login: the login socket: accepts modules, takes one frame of each with the leader's pidfd,
+ * answers with one. */
 #include "daemon/server_private.h"
 
 #include <errno.h>
@@ -24,8 +25,8 @@ static void waiter_remove(struct server *server, struct login_waiter *waiter) {
                 server->waiters[waiter->index] = last;
                 last->index = waiter->index;
                 (void) epoll_ctl(server->epoll, EPOLL_CTL_MOD, last->fd,
-                        &(struct epoll_event) {
-                                .events = EPOLLIN, .data.u64 = ((uint64_t) WATCH_LOGIN << 56) | last->index });
+                        &(struct epoll_event){ .events = EPOLLIN,
+                                .data.u64 = ((uint64_t) WATCH_LOGIN << 56) | last->index });
         }
         cleanup_close(&waiter->fd);
         free(waiter);
@@ -37,17 +38,20 @@ void server_drop_old_waiters(struct server *server) {
                         waiter_remove(server, server->waiters[i]);
 }
 
-/* Only root speaks here; in a test that runs as an ordinary user, that user. The socket's mode says the same. */
+/* Only root speaks here; in a test that runs as an ordinary user, that user. The socket's mode says the
+ * same. */
 static bool peer_may_speak(int fd) {
         struct ucred cred;
         socklen_t size = sizeof(cred);
 
-        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) == 0 && (cred.uid == 0 || cred.uid == geteuid());
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) == 0 &&
+               (cred.uid == 0 || cred.uid == geteuid());
 }
 
 void server_accept_logins(struct server *server) {
         for (;;) {
-                _cleanup_(cleanup_close) int fd = accept4(server->listeners.login, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                _cleanup_(cleanup_close) int fd =
+                        accept4(server->listeners.login, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
                 struct login_waiter *waiter;
 
                 if (fd < 0)
@@ -71,16 +75,18 @@ void server_accept_logins(struct server *server) {
 
 /* ---- one frame ---- */
 
-/* The packet and the first descriptor that came with it; more are closed. Returns its size or negative errno. */
+/* The packet and the first descriptor that came with it; more are closed. Returns its size or negative
+ * errno. */
 static ssize_t receive_packet(int fd, void *buf, size_t size, int *ret_pidfd) {
         union {
                 char bytes[CMSG_SPACE(4 * sizeof(int))];
                 struct cmsghdr align;
         } control;
         struct iovec iov = { .iov_base = buf, .iov_len = size };
-        struct msghdr message = {
-                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
-        };
+        struct msghdr message = { .msg_iov = &iov,
+                .msg_iovlen = 1,
+                .msg_control = control.bytes,
+                .msg_controllen = sizeof(control.bytes) };
         ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
         if (n < 0)
@@ -104,7 +110,8 @@ static ssize_t receive_packet(int fd, void *buf, size_t size, int *ret_pidfd) {
         return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 
-/* Without a pidfd from the module (an old kernel): by the peer's pid, if that process is older than its connection. */
+/* Without a pidfd from the module (an old kernel): by the peer's pid, if that process is older than its
+ * connection. */
 static int pidfd_of_peer(int fd, usec_t connected_boot) {
         _cleanup_(cleanup_close) int pidfd = -1;
         struct ucred cred;
@@ -131,11 +138,13 @@ static void answer_login(int fd, const struct frame_reply *reply, bool *ret_hear
 }
 
 static void refuse_frame(int fd, int error, uint16_t version, const char *field) {
-        struct frame_reply reply = { .outcome = error == -EPROTONOSUPPORT ? FRAME_UNSUPPORTED : FRAME_FAILED };
+        struct frame_reply reply = { .outcome =
+                                             error == -EPROTONOSUPPORT ? FRAME_UNSUPPORTED : FRAME_FAILED };
         bool heard;
 
         if (error == -EPROTONOSUPPORT)
-                log_line(LOG_WARNING, "a login module speaks version %u, this daemon speaks %u", version, FRAME_VERSION);
+                log_line(LOG_WARNING, "a login module speaks version %u, this daemon speaks %u", version,
+                        FRAME_VERSION);
         else
                 log_line(LOG_WARNING, "bad frame from a login module: %s", field ? field : strerror(-error));
         strcpy(reply.text, "sessjwt: bad frame");
@@ -143,7 +152,8 @@ static void refuse_frame(int fd, int error, uint16_t version, const char *field)
 }
 
 /* Reads the frame into a login that owns its bytes. NULL when it was refused. */
-static struct login *make_login(struct server *server, struct login_waiter *waiter, const uint8_t *packet, size_t size, int *pidfd) {
+static struct login *make_login(
+        struct server *server, struct login_waiter *waiter, const uint8_t *packet, size_t size, int *pidfd) {
         _cleanup_(login_free) struct login *login = calloc(1, sizeof(*login));
         const char *field = NULL;
         uint16_t version = 0;
@@ -185,15 +195,18 @@ static void login_done(struct change *change, void *userdata) {
         tell_events(&change->effects);
         tell_leaders(&change->effects, server->leaders, &login->pidfd);
         if (change->result < 0) {
-                log_line(LOG_ERR, "a login of %s could not be kept: %s", login->frame.user, strerror(-change->result));
-                login->reply = (struct frame_reply) { .outcome = FRAME_FAILED, .text = "sessjwt: the session could not be kept" };
+                log_line(LOG_ERR, "a login of %s could not be kept: %s", login->frame.user,
+                        strerror(-change->result));
+                login->reply = (struct frame_reply){ .outcome = FRAME_FAILED,
+                        .text = "sessjwt: the session could not be kept" };
         }
         HOOK("before-reply");
         if (login->answer_is_awaited)
                 answer_login(login->fd, &login->reply, &heard);
         HOOK("after-reply");
         tell_logins(&change->effects, server->leaders, server->now.boot);
-        if (opened && (login->frame.flags & FRAME_DENIES_ON_ERROR) && (!heard || server->now.boot > login->frame.deadline))
+        if (opened && (login->frame.flags & FRAME_DENIES_ON_ERROR) &&
+                (!heard || server->now.boot > login->frame.deadline))
                 server_end_refused(server, &sid);
         login_free(&login);
 }
@@ -207,8 +220,10 @@ static void answer_account(struct server *server, struct login *login) {
         if (r == 0)
                 r = login_account(login, txn);
         if (r < 0) {
-                log_line(LOG_ERR, "cannot read the store for a login of %s: %s", login->frame.user, strerror(-r));
-                login->reply = (struct frame_reply) { .outcome = FRAME_FAILED, .text = "sessjwt: the store cannot be read" };
+                log_line(LOG_ERR, "cannot read the store for a login of %s: %s", login->frame.user,
+                        strerror(-r));
+                login->reply = (struct frame_reply){ .outcome = FRAME_FAILED,
+                        .text = "sessjwt: the store cannot be read" };
         }
         answer_login(login->fd, &login->reply, &heard);
 }

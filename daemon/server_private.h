@@ -1,5 +1,6 @@
-/* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login socket), server_public.c
- * (the public one), server_change.c (what comes back from the turn, and what nobody asked for). */
+/* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
+ * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
+ * nobody asked for). */
 #pragma once
 
 #include <stdbool.h>
@@ -17,8 +18,18 @@
 #include "daemon/service.h"
 #include "daemon/turn.h"
 
-/* What an epoll event is about: a kind in the upper 8 bits; of connections slot and generation, of others nothing. */
-enum watch { WATCH_LOGIN_LISTENER = 1, WATCH_LOGIN, WATCH_PUBLIC_LISTENER, WATCH_PUBLIC, WATCH_TURN, WATCH_LEADERS, WATCH_RELOAD, WATCH_EVENT };
+/* What an epoll event is about: a kind in the upper 8 bits; of connections slot and generation, of others
+ * nothing. */
+enum watch {
+        WATCH_LOGIN_LISTENER = 1,
+        WATCH_LOGIN,
+        WATCH_PUBLIC_LISTENER,
+        WATCH_PUBLIC,
+        WATCH_TURN,
+        WATCH_LEADERS,
+        WATCH_RELOAD,
+        WATCH_EVENT
+};
 
 /* A module that has connected and not sent its frame yet. */
 struct login_waiter {
@@ -35,9 +46,9 @@ struct server {
         struct turn *turn;
         struct leaders *leaders;
         struct reload *reload;
-        struct request *reload_waits;   /* for the reading that goes on; linked by change.next */
+        struct request *reload_waits;      /* for the reading that goes on; linked by change.next */
         struct request *reload_waits_next; /* for one that must be begun after it */
-        bool reload_wanted;             /* by SIGHUP, while one goes on */
+        bool reload_wanted;                /* by SIGHUP, while one goes on */
 
         struct connections *connections;
         struct login_waiter *waiters[LOGIN_CONNECTIONS_MAX];
@@ -49,8 +60,9 @@ struct server {
         bool is_stopping;
         int exit_status;
 
-        struct moment now;         /* of this round */
-        struct request scratch;    /* the call that is being answered; replies of up to REPLY_MAX in scratch_reply */
+        struct moment now; /* of this round */
+        struct request
+                scratch; /* the call that is being answered; replies of up to REPLY_MAX in scratch_reply */
         char *scratch_reply;
         unsigned signature_checks; /* left in this round */
         unsigned calls;            /* left in this round */

@@ -1,4 +1,5 @@
-/* server_public: the public socket: connections, their calls one after the other, a fair share of each round for each. */
+/* server_public: the public socket: connections, their calls one after the other, a fair share of each
+ * round for each. */
 #include "daemon/server_private.h"
 
 #include <errno.h>
@@ -33,7 +34,8 @@ static void refuse_connection(struct server *server, int fd, int outcome) {
 
 void server_accept_public(struct server *server) {
         for (int i = 0; i < 64; i++) {
-                _cleanup_(cleanup_close) int fd = accept4(server->listeners.public, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                _cleanup_(cleanup_close) int fd =
+                        accept4(server->listeners.public, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
                 struct connection *connection;
                 struct peer peer;
                 int r;
@@ -55,8 +57,8 @@ void server_accept_public(struct server *server) {
         }
 }
 
-/* Watches for what can be gone on with: room for output before anything else (a peer that does not read is not read), input when no
- * call is being answered. */
+/* Watches for what can be gone on with: room for output before anything else (a peer that does not read is
+ * not read), input when no call is being answered. */
 static void update_interest(struct server *server, struct connection *connection) {
         uint32_t interest = 0;
 
@@ -68,9 +70,10 @@ static void update_interest(struct server *server, struct connection *connection
                 return;
         connection->interest = interest;
         (void) epoll_ctl(server->epoll, EPOLL_CTL_MOD, connection->fd,
-                &(struct epoll_event) { .events = interest,
+                &(struct epoll_event){ .events = interest,
                         .data.u64 = ((uint64_t) WATCH_PUBLIC << 56) |
-                                ((uint64_t) (connection->generation & 0xffffff) << 32) | connection->slot });
+                                    ((uint64_t) (connection->generation & 0xffffff) << 32) |
+                                    connection->slot });
 }
 
 void server_drop_idle(struct server *server) {
@@ -99,7 +102,7 @@ static void prepare_request(struct server *server, struct connection *connection
         q->reply_bytes = server->scratch_reply;
         q->reply_size = REPLY_MAX;
         q->detail[0] = q->detail_more[0] = '\0';
-        q->list = (struct list) { 0 };
+        q->list = (struct list){ 0 };
         q->emit = emit;
         q->emit_userdata = &connection->stream;
         q->signature_checks = &server->signature_checks;
@@ -331,7 +334,8 @@ void server_public_event(struct server *server, uint32_t slot, uint32_t generati
 void server_work(struct server *server) {
         struct connection *connection, *first_again = NULL;
 
-        /* One that cannot go on in this round (its signature must wait) is met again: then the round is over. */
+        /* One that cannot go on in this round (its signature must wait) is met again: then the round is
+         * over. */
         while (server->calls > 0 && (connection = connections_pop_ready(server->connections))) {
                 if (connection == first_again) {
                         connections_push_ready(server->connections, connection);

@@ -1,5 +1,5 @@
-/* service: what every request may use, made once at start. Who may touch what: store reads, keyring and keyset belong to the loop
- * thread; last_sid to the writer thread; the rest is constant. */
+/* service: what every request may use, made once at start. Who may touch what: store reads, keyring and
+ * keyset belong to the loop thread; last_sid to the writer thread; the rest is constant. */
 #pragma once
 
 #include "client/keyset.h"

@@ -14,7 +14,7 @@
 void stream_free(struct stream *stream) {
         free(stream->in.bytes);
         free(stream->out.bytes);
-        *stream = (struct stream) { 0 };
+        *stream = (struct stream){ 0 };
 }
 
 /* Room for more input: what was read moves to the front, then the buffer grows up to its bound. */
@@ -23,7 +23,8 @@ static int make_room(struct stream *stream) {
         char *bytes;
 
         if (stream->in.start > 0) {
-                memmove(stream->in.bytes, stream->in.bytes + stream->in.start, stream->in.end - stream->in.start);
+                memmove(stream->in.bytes, stream->in.bytes + stream->in.start,
+                        stream->in.end - stream->in.start);
                 stream->in.end -= stream->in.start;
                 stream->in.seen -= stream->in.start;
                 stream->in.start = 0;
@@ -110,8 +111,8 @@ int stream_put(struct stream *stream, const char *text, size_t size) {
 
 int stream_flush(struct stream *stream, int fd) {
         while (stream->out.start < stream->out.end) {
-                ssize_t n = send(fd, stream->out.bytes + stream->out.start, stream->out.end - stream->out.start,
-                        MSG_NOSIGNAL | MSG_DONTWAIT);
+                ssize_t n = send(fd, stream->out.bytes + stream->out.start,
+                        stream->out.end - stream->out.start, MSG_NOSIGNAL | MSG_DONTWAIT);
 
                 if (n < 0 && errno == EINTR)
                         continue;

@@ -1,4 +1,5 @@
-/* stream: NUL-terminated messages over a stream socket, both ways, with a bound on each. Knows no message and no peer. */
+/* stream: NUL-terminated messages over a stream socket, both ways, with a bound on each. Knows no message
+ * and no peer. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,11 +20,12 @@ struct stream {
 
 void stream_free(struct stream *stream);
 
-/* Reads once from fd. 0; 1: the peer has closed; -EAGAIN: nothing there; -EMSGSIZE: a message of more than MESSAGE_MAX bytes; or errno. Descriptors that
- * come along are dropped by the kernel. */
+/* Reads once from fd. 0; 1: the peer has closed; -EAGAIN: nothing there; -EMSGSIZE: a message of more than
+ * MESSAGE_MAX bytes; or errno. Descriptors that come along are dropped by the kernel. */
 int stream_read(struct stream *stream, int fd);
 
-/* The next whole message, without its NUL, lent until the next stream_read or stream_next. false: there is none yet. */
+/* The next whole message, without its NUL, lent until the next stream_read or stream_next. false: there is
+ * none yet. */
 bool stream_next(struct stream *stream, char **ret_text, size_t *ret_size);
 /* Puts the message that stream_next gave last back, to be given again. */
 void stream_unread(struct stream *stream, const char *text);

@@ -35,23 +35,16 @@ static void tell_event(const struct effect *effect) {
         device_id_write(&session->device, device);
         snprintf(uid, sizeof(uid), "%u", session->uid);
         snprintf(leader, sizeof(leader), "%d", session->leader.pid);
-        snprintf(line, sizeof(line), "%s: %s %s by %s from %s%s%s%s%s%s%s", event->sentence, session->user, sid,
-                session->service, session->device_name, *session->ip ? " at " : "", session->ip, *reason ? ", " : "", reason,
-                *effect->note ? ": " : "", effect->note);
+        snprintf(line, sizeof(line), "%s%s%s: %s %s by %s from %s%s%s%s%s%s", event->sentence,
+                *reason ? ", " : "", reason, session->user, sid, session->service, session->device_name,
+                *session->ip ? " at " : "", session->ip, *effect->note ? " (" : "", effect->note,
+                *effect->note ? ")" : "");
         log_event(event->priority, event->name, line,
-                (const struct log_field[]) { { "SID", sid },
-                        { "USER", session->user },
-                        { "UID", uid },
-                        { "REALM", session->realm },
-                        { "SERVICE", session->service },
-                        { "DEVICE", device },
-                        { "DEVICE_NAME", session->device_name },
-                        { "IP", session->ip },
-                        { "POLICY", session->policy },
-                        { "LEADER", leader },
-                        { "REASON", reason },
-                        { "INITIATOR", initiator_name(effect->initiator) },
-                        { "NOTE", effect->note } },
+                (const struct log_field[]){ { "SID", sid }, { "USER", session->user }, { "UID", uid },
+                        { "REALM", session->realm }, { "SERVICE", session->service }, { "DEVICE", device },
+                        { "DEVICE_NAME", session->device_name }, { "IP", session->ip },
+                        { "POLICY", session->policy }, { "LEADER", leader }, { "REASON", reason },
+                        { "INITIATOR", initiator_name(effect->initiator) }, { "NOTE", effect->note } },
                 13);
 }
 
@@ -78,23 +71,27 @@ void tell_leaders(const struct effects *effects, struct leaders *leaders, int *p
                         break;
                 }
                 if (r < 0)
-                        log_line(LOG_ERR, "cannot watch login process %d: %s; its session ends at its close or at the next start",
+                        log_line(LOG_ERR,
+                                "cannot watch login process %d: %s; its session ends at its close or at the "
+                                "next start",
                                 session->leader.pid, strerror(-r));
         }
 }
 
 void tell_line(const struct session *session, const char *note, char ret[static TELL_LINE_SIZE]) {
         static const char *const sentences[_END_MAX] = {
-                [END_EVICTED] = "You signed in elsewhere; this session ends here",
-                [END_REVOKED] = "This session was ended",
-                [END_LOGOUT] = "You signed out; this session ends here",
-                [END_DEVICE_REMOVED] = "This device was removed; its session ends here",
-                [END_EXPIRED] = "This session has reached its longest time; sign in again",
-                [END_IDLE] = "This session was idle for too long; sign in again",
+                [END_EVICTED] = "you signed in elsewhere",
+                [END_REVOKED] = "it was revoked",
+                [END_LOGOUT] = "you signed out",
+                [END_DEVICE_REMOVED] = "this device was removed",
+                [END_EXPIRED] = "it has reached its longest time",
+                [END_IDLE] = "it was idle for too long",
         };
-        const char *sentence = sentences[session->end] ? sentences[session->end] : "This session was ended";
+        const char *sentence =
+                sentences[session->end] ? sentences[session->end] : session_end_name(session->end);
 
-        snprintf(ret, TELL_LINE_SIZE, "*** sessjwt: %s%s%s. ***", sentence, *note ? ": " : "", note);
+        snprintf(ret, TELL_LINE_SIZE, "*** sessjwt: this session ends: %s%s%s%s. ***", sentence,
+                *note ? " (" : "", note, *note ? ")" : "");
 }
 
 void tell_logins(const struct effects *effects, struct leaders *leaders, usec_t now_boot) {

@@ -1,5 +1,5 @@
-/* tell: what the world hears of a change after its commit, in this order: events, (the reply, by whoever asked), then watches, terminal lines and
- * signals. Loop thread only. */
+/* tell: what the world hears of a change after its commit, in this order: events, (the reply, by whoever
+ * asked), then watches, terminal lines and signals. Loop thread only. */
 #pragma once
 
 #include "daemon/effect.h"
@@ -8,7 +8,8 @@
 /* One event a change, to the journal or standard error. Before the reply. */
 void tell_events(const struct effects *effects);
 
-/* Watches and releases leaders. *pidfd (-1: none) is the one that came with a login; taken if it is needed. Before the reply. */
+/* Watches and releases leaders. *pidfd (-1: none) is the one that came with a login; taken if it is
+ * needed. Before the reply. */
 void tell_leaders(const struct effects *effects, struct leaders *leaders, int *pidfd);
 
 /* Terminal lines and signals. After the reply. */

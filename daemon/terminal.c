@@ -1,4 +1,5 @@
-/* terminal: see terminal.h. sshd tells PAM "ssh" for every terminal, so they are found through the leader's descendants. */
+/* terminal: see terminal.h. sshd tells PAM "ssh" for every terminal, so they are found through the
+ * leader's descendants. */
 #include "daemon/terminal.h"
 
 #include <fcntl.h>
@@ -43,7 +44,8 @@ static bool terminal_write(dev_t device, uid_t uid, const char *line) {
         return write(fd, text, (size_t) n) == n;
 }
 
-/* The number that /proc/PID/stat gives: minor 7-0 in bits 7-0, major in 15-8, minor 19-8 in 31-20 (proc(5)). */
+/* The number that /proc/PID/stat gives: minor 7-0 in bits 7-0, major in 15-8, minor 19-8 in 31-20
+ * (proc(5)). */
 static dev_t terminal_device(unsigned long tty) {
         return makedev((tty >> 8) & 0xff, (tty & 0xff) | ((tty >> 12) & 0xfff00));
 }

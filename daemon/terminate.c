@@ -26,7 +26,8 @@ static void leader_ask(struct leaders *leaders, struct leader *leader, usec_t no
         leader_set_stage(leaders, leader, LEADER_ASKED, now_boot + TERMINATE_GRACE_SEC * USEC_PER_SEC);
 }
 
-void terminate_begin(struct leaders *leaders, const struct session *session, const char *line, usec_t now_boot) {
+void terminate_begin(
+        struct leaders *leaders, const struct session *session, const char *line, usec_t now_boot) {
         struct leader *leader = leaders_find(leaders, &session->leader);
         size_t n_heard;
 
@@ -46,13 +47,15 @@ void terminate_begin(struct leaders *leaders, const struct session *session, con
 usec_t terminate_due(const struct leaders *leaders) {
         usec_t due = USEC_NEVER;
 
-        for (struct leader *leader = leaders_first_terminating(leaders); leader; leader = leader->next_terminating)
+        for (struct leader *leader = leaders_first_terminating(leaders); leader;
+                leader = leader->next_terminating)
                 if (leader->due < due)
                         due = leader->due;
         return due;
 }
 
-/* sshd's monitor closes the session properly when its child is killed; other programs' children are not ours to judge. */
+/* sshd's monitor closes the session properly when its child is killed; other programs' children are not
+ * ours to judge. */
 static void leader_kill_children(const struct leader *leader) {
         pid_t pids[CHILDREN_MAX];
         struct process self;
@@ -81,9 +84,11 @@ static bool leader_is_shared(struct store *store, const struct leader *leader) {
         return ending_may_signal(txn, &leader->id, NULL) != 1;
 }
 
-static void leader_step(struct leaders *leaders, struct store *store, struct leader *leader, usec_t now_boot) {
+static void leader_step(
+        struct leaders *leaders, struct store *store, struct leader *leader, usec_t now_boot) {
         if (leader_is_shared(store, leader)) {
-                log_line(LOG_WARNING, "login process %d now holds sessions of others too: it is left alone", leader->id.pid);
+                log_line(LOG_WARNING, "login process %d now holds sessions of others too: it is left alone",
+                        leader->id.pid);
                 leader_set_stage(leaders, leader, LEADER_KILLED, USEC_NEVER);
                 return;
         }
@@ -104,7 +109,8 @@ static void leader_step(struct leaders *leaders, struct store *store, struct lea
 }
 
 void terminate_run(struct leaders *leaders, struct store *store, usec_t now_boot) {
-        for (struct leader *leader = leaders_first_terminating(leaders); leader; leader = leader->next_terminating)
+        for (struct leader *leader = leaders_first_terminating(leaders); leader;
+                leader = leader->next_terminating)
                 if (leader->due <= now_boot)
                         leader_step(leaders, store, leader, now_boot);
 }

@@ -1,17 +1,21 @@
-/* terminate: makes the leader of an ending session go: a line on its terminals, TERMINATE_LINE_MSEC later (at once if nobody heard it) SIGTERM, after TERMINATE_GRACE_SEC SIGKILL to its
- * children of the same program (killing sshd's monitor first would leave the shell alive), a second later to itself. Loop thread only. */
+/* terminate: makes the leader of an ending session go: a line on its terminals, TERMINATE_LINE_MSEC later
+ * (at once if nobody heard it) SIGTERM, after TERMINATE_GRACE_SEC SIGKILL to its children of the same
+ * program (killing sshd's monitor first would leave the shell alive), a second later to itself. Loop
+ * thread only. */
 #pragma once
 
 #include "daemon/leader.h"
 #include "daemon/session.h"
 #include "daemon/store.h"
 
-/* Begins with the session's leader, unless it is at it already. line is for the user's terminals; NULL: nothing is said. A denied
- * session's leader is first given DENIED_GRACE_SEC to go by itself. */
-void terminate_begin(struct leaders *leaders, const struct session *session, const char *line, usec_t now_boot);
+/* Begins with the session's leader, unless it is at it already. line is for the user's terminals; NULL:
+ * nothing is said. A denied session's leader is first given DENIED_GRACE_SEC to go by itself. */
+void terminate_begin(
+        struct leaders *leaders, const struct session *session, const char *line, usec_t now_boot);
 
 /* When the next step of any leader is due (boot clock); USEC_NEVER: there is none. */
 usec_t terminate_due(const struct leaders *leaders);
 
-/* Takes the steps that are due. A leader that meanwhile holds a session of another user, or a tracked one, is left alone. */
+/* Takes the steps that are due. A leader that meanwhile holds a session of another user, or a tracked one,
+ * is left alone. */
 void terminate_run(struct leaders *leaders, struct store *store, usec_t now_boot);

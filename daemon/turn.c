@@ -131,7 +131,8 @@ static void fail_change(struct change *change, int error) {
         change->result = error;
 }
 
-/* After a turn that found no space: each change alone, so that those that need little (ends) still go through. */
+/* After a turn that found no space: each change alone, so that those that need little (ends) still go
+ * through. */
 static int run_one_by_one(struct turn *turn, struct change *batch) {
         for (struct change *change = batch, *next; change; change = next) {
                 int r;
@@ -155,7 +156,8 @@ static bool run_turn(struct turn *turn, struct change *batch) {
                 r = run_one_by_one(turn, batch);
         if (r >= 0)
                 return true;
-        /* Whether the commit reached the disk is not known: no answer but an error is honest, and the next start reads what is there. */
+        /* Whether the commit reached the disk is not known: no answer but an error is honest, and the next
+         * start reads what is there. */
         for (struct change *change = batch; change; change = change->next)
                 fail_change(change, -EIO);
         return false;

@@ -65,7 +65,7 @@ static void test_a_key_is_the_device_wherever_it_comes_from(void **state) {
                 struct device_facts facts = facts_of("sshd", sources[i]);
 
                 facts.auth_info = "publickey " KEY "\n";
-                assert_device(&facts, DEVICE_SSH_KEY, FINGERPRINT, "ed25519 SHA256:bbXpuKG6…");
+                assert_device(&facts, DEVICE_SSH_KEY, FINGERPRINT, "ed25519 SHA256:bbXpuKG6");
         }
 }
 
@@ -73,9 +73,9 @@ static void test_the_first_publickey_line_wins_behind_other_methods(void **state
         struct device_facts facts = facts_of("sshd", "192.0.2.7");
 
         facts.auth_info = "password\nkeyboard-interactive/pam\npublickey " KEY "\npublickey ssh-rsa AAAA\n";
-        assert_device(&facts, DEVICE_SSH_KEY, FINGERPRINT, "ed25519 SHA256:bbXpuKG6…");
+        assert_device(&facts, DEVICE_SSH_KEY, FINGERPRINT, "ed25519 SHA256:bbXpuKG6");
         facts.auth_info = "publickey " KEY; /* no end of line */
-        assert_device(&facts, DEVICE_SSH_KEY, FINGERPRINT, "ed25519 SHA256:bbXpuKG6…");
+        assert_device(&facts, DEVICE_SSH_KEY, FINGERPRINT, "ed25519 SHA256:bbXpuKG6");
 }
 
 static void test_a_host_key_is_no_device(void **state) {
