@@ -1,0 +1,114 @@
+/* command: what the verbs of sessjwt(1) share: how they were called, and how they print. Everything that
+ * comes from the daemon is escaped before it meets a terminal, but for --json, where JSON has done so.
+ * Memory that cannot be had ends the command with status 1. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "client/json.h"
+#include "client/protocol.h"
+#include "client/sessjwt.h"
+
+enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+enum format { FORMAT_TEXT, FORMAT_PRETTY, FORMAT_SHORT };
+
+/* The options that a verb may take besides the global ones; bits of verb.options. */
+enum { OPTION_USER = 1, OPTION_REALM = 2, OPTION_ALL = 4, OPTION_REASON = 8, OPTION_AUDIENCE = 16 };
+
+struct command;
+
+struct verb {
+        const char *name;
+        const char *arguments; /* as --help shows them, options of its own included */
+        const char *sentence;
+        unsigned options;
+        int min_arguments, max_arguments;
+        int (*run)(struct command *command); /* returns the exit status */
+};
+
+struct command {
+        const struct verb *verb;
+        struct sessjwt *c;
+        const char *socket;
+        enum format format;
+        bool legend, color;
+        const char *user, *realm, *reason, *audience;
+        bool all;
+        unsigned options; /* which of the verb's own were given */
+        char **arguments;
+        int n_arguments;
+};
+
+int command_list(struct command *command);
+int command_show(struct command *command);
+int command_revoke(struct command *command);
+int command_logout(struct command *command);
+int command_logout_others(struct command *command);
+int command_logout_all(struct command *command);
+int command_token(struct command *command);
+int command_verify(struct command *command);
+int command_status(struct command *command);
+int command_cat_config(struct command *command);
+
+/* Says on stderr what a call of the library returned. Returns STATUS_FAILED. */
+int fail_call(const struct command *command, int r);
+
+/* Says what is wrong with the arguments, and how the verb is used. Returns STATUS_USAGE. */
+int fail_usage(const struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+_Noreturn void fail_memory(void);
+
+/* ---- command_print: text for people ------------------------------------------------------------------ */
+
+#define TIME_TEXT_MAX 40
+
+/* The text with everything that a terminal may not be given as \xNN: control characters, what the locale
+ * cannot print, and the marks that turn the direction of writing around. The caller frees it. */
+char *print_escape(const char *text);
+
+/* Local time to the minute. A text that is no RFC 3339 time in UTC stays as it is, cut to fit. */
+void print_time(const char *rfc3339, char ret[static TIME_TEXT_MAX]);
+void print_seconds(int64_t seconds, char ret[static TIME_TEXT_MAX]);
+
+/* The end of a session id, which tables show and verbs accept. Points into it. */
+const char *print_short_id(const char *session_id);
+
+/* JSON text to stdout in the command's format, and a newline. */
+void print_json(const struct command *command, const char *text);
+
+/* The value of a member of a JSON object: strings decoded, arrays with commas, booleans yes and no, all
+ * escaped. NULL when absent or null. The caller frees it. */
+char *print_member(const char *object, const char *name);
+char *print_value(const struct json *json, uint32_t token);
+
+/* ---- command_table: columns, by libsmartcols --------------------------------------------------------- */
+
+void table_sessions(const struct command *command, char *const *sessions, size_t n, FILE *out);
+
+/* A line for each member that is neither null nor empty, of a JSON object or of the object that its member
+ * `inner` is (or NULL): name, value. skip: a name to leave out, or NULL. */
+void table_members(const struct command *command, const char *object, const char *inner, const char *skip);
+
+/* ---- command_session: which sessions there are ------------------------------------------------------- */
+
+struct sessions {
+        char **items; /* JSON texts of Session objects */
+        size_t n;
+};
+
+void sessions_done(struct sessions *sessions);
+
+/* 0, or what the library returned. */
+int sessions_load(
+        struct command *command, const char *user, const char *realm, bool all, struct sessions *ret);
+
+/* The JSON text of the session that the command runs in, lent by the list; NULL if there is none. */
+const char *sessions_current(const struct sessions *sessions);
+
+/* The full id of the one session that the argument (`self`, an id, or the end of one) means. STATUS_DONE,
+ * or the exit status after what is wrong was said. */
+int find_session(struct command *command, const char *argument, char ret_session_id[static SID_TEXT_MAX + 1]);

@@ -1,0 +1,86 @@
+/* command_status: how the daemon is, and where the caller. */
+#include "client/command.h"
+
+#include <errno.h>
+
+#include "client/cleanup.h"
+
+/* The two largest units: 3d 2h, 2h 5m, 12s. */
+static void print_span(int64_t seconds) {
+        static const struct {
+                int64_t size;
+                char name;
+        } units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+        size_t i = 0;
+
+        while (i < 3 && seconds < units[i].size)
+                i++;
+        printf("%lld%c", (long long) (seconds / units[i].size), units[i].name);
+        if (i < 3 && seconds % units[i].size / units[i + 1].size)
+                printf(" %lld%c", (long long) (seconds % units[i].size / units[i + 1].size),
+                        units[i + 1].name);
+}
+
+static void print_health(struct sessjwt *c, bool ok) {
+        const char *text = sessjwt_reply_string(c, "version");
+        _cleanup_(cleanup_free) char *version = print_escape(text ? text : "?");
+        int64_t uptime = 0, sessions = 0;
+
+        sessjwt_reply_integer(c, "uptime", &uptime);
+        sessjwt_reply_integer(c, "sessions", &sessions);
+        printf("sessjwtd %s is %s, up ", version, ok ? "well" : "not well");
+        print_span(uptime);
+        printf(", %lld live session%s.\n", (long long) sessions, sessions == 1 ? "" : "s");
+        for (size_t i = 0, n = sessjwt_reply_count(c, "problems"); i < n; i++) {
+                _cleanup_(cleanup_free) char *problem = NULL;
+                char path[32];
+
+                snprintf(path, sizeof path, "problems.%zu", i);
+                text = sessjwt_reply_string(c, path);
+                problem = print_escape(text ? text : "?");
+                printf("Problem: %s\n", problem);
+        }
+}
+
+static int print_own_session(struct command *command) {
+        _cleanup_(sessions_done) struct sessions own = { 0 };
+        _cleanup_(cleanup_free) char *id = NULL, *service = NULL, *since = NULL;
+        char time[TIME_TEXT_MAX] = "?";
+        const char *session;
+        int r;
+
+        r = sessions_load(command, NULL, NULL, false, &own);
+        if (r != 0)
+                return fail_call(command, r);
+        session = sessions_current(&own);
+        if (!session) {
+                puts("You are in no session.");
+                return STATUS_DONE;
+        }
+        id = print_member(session, "sessionId");
+        service = print_member(session, "service");
+        since = print_member(session, "createdAt");
+        if (since)
+                print_time(since, time);
+        printf("You are in session %s (%s, since %s).\n", id ? print_short_id(id) : "?",
+                service ? service : "?", time);
+        return STATUS_DONE;
+}
+
+int command_status(struct command *command) {
+        bool ok = false;
+        int r;
+
+        r = sessjwt_get_health(command->c);
+        if (r != 0)
+                return fail_call(command, r);
+        if (sessjwt_reply_bool(command->c, "ok", &ok) < 0)
+                return fail_call(command, -EBADMSG);
+        if (command->format != FORMAT_TEXT) {
+                print_json(command, sessjwt_reply(command->c));
+                return ok ? STATUS_DONE : STATUS_FAILED;
+        }
+        print_health(command->c, ok);
+        r = print_own_session(command);
+        return r == STATUS_DONE && !ok ? STATUS_FAILED : r;
+}

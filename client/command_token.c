@@ -1,0 +1,124 @@
+/* command_token: the verbs that mint and look at tokens. A token is never an argument: those can be seen
+ * by everybody. */
+#include "client/command.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cleanup.h"
+
+int command_token(struct command *command) {
+        const char *argument = command->n_arguments ? command->arguments[0] : "self";
+        char session_id[SID_TEXT_MAX + 1];
+        bool self = strcmp(argument, "self") == 0;
+        const char *token;
+        int r;
+
+        r = self ? STATUS_DONE : find_session(command, argument, session_id);
+        if (r != STATUS_DONE)
+                return r;
+        r = sessjwt_mint_token(command->c, self ? NULL : session_id, command->audience);
+        if (r != 0)
+                return fail_call(command, r);
+        token = sessjwt_reply_string(command->c, "accessToken");
+        if (!token)
+                return fail_call(command, -EBADMSG);
+        if (command->format != FORMAT_TEXT)
+                print_json(command, sessjwt_reply(command->c));
+        else
+                puts(token);
+        return STATUS_DONE;
+}
+
+/* Reads at most max bytes. The number of bytes, or negative errno. */
+static ssize_t read_all(int fd, char *bytes, size_t max) {
+        size_t size = 0;
+
+        while (size < max) {
+                ssize_t n = read(fd, bytes + size, max - size);
+
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n == 0)
+                        break;
+                if (n > 0)
+                        size += (size_t) n;
+        }
+        return (ssize_t) size;
+}
+
+/* White space around a token is not part of it. (WLCG Bearer Token Discovery strips both ends, too.) */
+static char *strip(char *text, size_t size) {
+        while (size > 0 && isspace((unsigned char) text[size - 1]))
+                size--;
+        text[size] = 0;
+        while (isspace((unsigned char) *text))
+                text++;
+        return text;
+}
+
+/* The token in a file, or on stdin. Its room is for the longest token and as much white space again. */
+static int read_token(struct command *command, char buf[static 2 * TOKEN_MAX + 1], char **ret) {
+        const char *file = command->n_arguments ? command->arguments[0] : "-";
+        _cleanup_(cleanup_close) int opened = -1;
+        int fd = STDIN_FILENO;
+        ssize_t size;
+
+        if (strcmp(file, "-") != 0)
+                fd = opened = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        size = fd < 0 ? -errno : read_all(fd, buf, 2 * TOKEN_MAX);
+        if (size < 0) {
+                /* what looks like a token is not repeated on a terminal */
+                fprintf(stderr, "sessjwt: Cannot read %s: %s\n", strncmp(file, "eyJ", 3) ? file : "that file",
+                        sessjwt_error_text((int) size));
+                return STATUS_FAILED;
+        }
+        if (memchr(buf, 0, (size_t) size)) {
+                fprintf(stderr, "sessjwt: There is a NUL byte in the token.\n");
+                return STATUS_FAILED;
+        }
+        *ret = strip(buf, (size_t) size);
+        if (**ret == 0 || strlen(*ret) > TOKEN_MAX) {
+                fprintf(stderr, "sessjwt: %s\n",
+                        **ret ? "That is longer than any token." : "There is no token to look at.");
+                return STATUS_FAILED;
+        }
+        return STATUS_DONE;
+}
+
+static void print_verdict(struct command *command, bool active) {
+        const char *reason = sessjwt_reply_string(command->c, "reason");
+        _cleanup_(cleanup_free) char *why = print_escape(reason ? reason : "");
+
+        if (active) {
+                puts("active");
+                table_members(command, sessjwt_reply(command->c), NULL, "active");
+        } else {
+                printf("inactive%s%s\n", *why ? ": " : "", why);
+        }
+}
+
+int command_verify(struct command *command) {
+        char buf[2 * TOKEN_MAX + 1], *token;
+        bool active = false;
+        int r;
+
+        r = read_token(command, buf, &token);
+        if (r == STATUS_DONE) {
+                r = sessjwt_introspect(command->c, token, command->audience, command->realm);
+                r = r == 0 ? STATUS_DONE : fail_call(command, r);
+        }
+        explicit_bzero(buf, sizeof buf);
+        if (r != STATUS_DONE)
+                return r;
+        if (sessjwt_reply_bool(command->c, "active", &active) < 0)
+                return fail_call(command, -EBADMSG);
+        if (command->format != FORMAT_TEXT)
+                print_json(command, sessjwt_reply(command->c));
+        else
+                print_verdict(command, active);
+        return active ? STATUS_DONE : STATUS_FAILED;
+}
