@@ -62,7 +62,7 @@ static void write_number(struct writer *w, uint64_t value, size_t width) {
         uint8_t bytes[8];
 
         for (size_t i = 0; i < width; i++)
-                bytes[i] = (uint8_t)(value >> (8 * i));
+                bytes[i] = (uint8_t) (value >> (8 * i));
         write_bytes(w, bytes, width);
 }
 
@@ -100,7 +100,7 @@ static uint64_t read_number(struct reader *r, size_t width) {
         uint64_t value = 0;
 
         for (size_t i = 0; bytes && i < width; i++)
-                value |= (uint64_t)bytes[i] << (8 * i);
+                value |= (uint64_t) bytes[i] << (8 * i);
         return value;
 }
 
@@ -108,7 +108,7 @@ static uint64_t read_number(struct reader *r, size_t width) {
 
 static bool text_is_clean(const char *text, size_t length, enum text kind) {
         for (size_t i = 0; i < length; i++) {
-                unsigned char c = (unsigned char)text[i];
+                unsigned char c = (unsigned char) text[i];
 
                 if (c == '\0')
                         return false;
@@ -139,7 +139,7 @@ static int write_text(struct writer *w, const char *text, size_t max, enum text 
 
 static int read_text(struct reader *r, size_t max, enum text kind, const char **ret) {
         size_t length = read_number(r, 2);
-        const char *text = (const char *)read_bytes(r, length);
+        const char *text = (const char *) read_bytes(r, length);
         const uint8_t *end = read_bytes(r, 1);
 
         if (!end || *end != '\0' || length > max || !text_is_clean(text, length, kind))
@@ -163,7 +163,7 @@ static int read_start(struct reader *r, const char *magic, uint64_t *ret_kind, u
         if (r->ended)
                 return -EBADMSG;
         if (version != FRAME_VERSION) {
-                *ret_version = (uint16_t)version;
+                *ret_version = (uint16_t) version;
                 return -EPROTONOSUPPORT;
         }
         kind = read_number(r, 2);
@@ -171,7 +171,7 @@ static int read_start(struct reader *r, const char *magic, uint64_t *ret_kind, u
         *ret_field = "size";
         if (r->ended || total != size)
                 return -EBADMSG;
-        *ret_version = (uint16_t)version;
+        *ret_version = (uint16_t) version;
         *ret_kind = kind;
         return 0;
 }
@@ -185,7 +185,7 @@ static int write_request_strings(
                 const char *text;
                 int r;
 
-                memcpy(&text, (const char *)request + f->offset, sizeof(text));
+                memcpy(&text, (const char *) request + f->offset, sizeof(text));
                 r = write_text(w, text ? text : "", f->max, f->text);
                 if (r < 0) {
                         *ret_field = f->name;
@@ -207,7 +207,7 @@ int frame_write_request(const struct frame_request *request, void *buf, size_t s
 
         if (request->phase < FRAME_ACCOUNT || request->phase > FRAME_CLOSE)
                 return refuse(-EINVAL, "phase", ret_field);
-        if (request->flags & ~(uint32_t)_FRAME_FLAGS_KNOWN)
+        if (request->flags & ~(uint32_t) _FRAME_FLAGS_KNOWN)
                 return refuse(-EINVAL, "flags", ret_field);
         if (request->n_groups > GROUPS_MAX)
                 return refuse(-E2BIG, "groups", ret_field);
@@ -235,7 +235,7 @@ static int read_request_strings(struct reader *r, struct frame_request *request,
 
                 if (read_text(r, f->max, f->text, &text) < 0)
                         return refuse(-EBADMSG, f->name, ret_field);
-                memcpy((char *)request + f->offset, &text, sizeof(text));
+                memcpy((char *) request + f->offset, &text, sizeof(text));
         }
         return 0;
 }
@@ -247,7 +247,7 @@ static int read_groups(struct reader *r, uint32_t groups[static GROUPS_MAX], siz
         if (r->ended || n > GROUPS_MAX || r->left != n * 4)
                 return -EBADMSG;
         for (size_t i = 0; i < n; i++)
-                groups[i] = (uint32_t)read_number(r, 4);
+                groups[i] = (uint32_t) read_number(r, 4);
         *ret_n = n;
         return 0;
 }
@@ -266,14 +266,14 @@ int frame_read_request(const void *packet, size_t size, struct frame_request *re
                 return r;
         if (phase < FRAME_ACCOUNT || phase > FRAME_CLOSE)
                 return refuse(-EBADMSG, "phase", ret_field);
-        request.phase = (enum frame_phase)phase;
-        request.flags = (uint32_t)read_number(&reader, 4);
-        if (reader.ended || request.flags & ~(uint32_t)_FRAME_FLAGS_KNOWN)
+        request.phase = (enum frame_phase) phase;
+        request.flags = (uint32_t) read_number(&reader, 4);
+        if (reader.ended || request.flags & ~(uint32_t) _FRAME_FLAGS_KNOWN)
                 return refuse(-EBADMSG, "flags", ret_field);
         request.deadline = read_number(&reader, 8);
         if (reader.ended)
                 return refuse(-EBADMSG, "deadline", ret_field);
-        request.uid = (uint32_t)read_number(&reader, 4);
+        request.uid = (uint32_t) read_number(&reader, 4);
         if (reader.ended)
                 return refuse(-EBADMSG, "uid", ret_field);
         r = read_request_strings(&reader, &request, ret_field);
@@ -320,7 +320,7 @@ int frame_read_reply(const void *packet, size_t size, struct frame_reply *ret, u
         if (read_text(&reader, SID_TEXT_MAX, TEXT_PLAIN, &session_id) < 0 ||
                 read_text(&reader, MESSAGE_TEXT_MAX, TEXT_LINES, &text) < 0 || reader.left != 0)
                 return -EBADMSG;
-        *ret = (struct frame_reply){ .outcome = (enum frame_outcome)outcome };
+        *ret = (struct frame_reply){ .outcome = (enum frame_outcome) outcome };
         strcpy(ret->session_id, session_id);
         strcpy(ret->text, text);
         return 0;

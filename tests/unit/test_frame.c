@@ -1,4 +1,4 @@
-/* The packets between module and daemon, byte by byte. */
+/* The requests of the module, byte by byte; test_frame_reply has what comes back. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,9 +10,7 @@
 
 #include "pam/frame.h"
 
-#define SID "01890a5d-ac96-774b-bcce-b302099a8057"
-
-/* Where the parts of a request stand; those of a reply up to the total size too. */
+/* Where the parts of a request stand. */
 enum {
         AT_MAGIC = 0,
         AT_VERSION = 4,
@@ -70,12 +68,12 @@ struct packet {
 static const char *get_field(const struct frame_request *request, size_t i) {
         const char *text;
 
-        memcpy(&text, (const char *)request + fields[i].offset, sizeof(text));
+        memcpy(&text, (const char *) request + fields[i].offset, sizeof(text));
         return text;
 }
 
 static void set_field(struct frame_request *request, size_t i, const char *text) {
-        memcpy((char *)request + fields[i].offset, &text, sizeof(text));
+        memcpy((char *) request + fields[i].offset, &text, sizeof(text));
 }
 
 static char *text_of(size_t n) {
@@ -127,7 +125,7 @@ static void refuse(const struct packet *p, const char *expected) {
 
 static void set_size(struct packet *p) {
         for (int i = 0; i < 4; i++)
-                p->bytes[AT_SIZE + i] = (uint8_t)(p->size >> (8 * i));
+                p->bytes[AT_SIZE + i] = (uint8_t) (p->size >> (8 * i));
 }
 
 /* Where the length of the i-th string stands; for N_FIELDS, where the count of groups does. */
@@ -135,7 +133,7 @@ static size_t offset_of_field(const struct packet *p, size_t i) {
         size_t at = AT_TEXT;
 
         for (; i > 0; i--)
-                at += 2 + (size_t)(p->bytes[at] | p->bytes[at + 1] << 8) + 1;
+                at += 2 + (size_t) (p->bytes[at] | p->bytes[at + 1] << 8) + 1;
         return at;
 }
 
@@ -156,7 +154,7 @@ static void test_what_is_written_is_read(void **state) {
                 const char *text = get_field(&read, i);
 
                 assert_string_equal(text, get_field(&login, i));
-                assert_in_range((uintptr_t)text, (uintptr_t)p->bytes, (uintptr_t)p->bytes + p->size);
+                assert_in_range((uintptr_t) text, (uintptr_t) p->bytes, (uintptr_t) p->bytes + p->size);
         }
         assert_int_equal(read.n_groups, 3);
         assert_ptr_equal(read.groups, groups);
@@ -256,8 +254,8 @@ static void test_a_string_over_its_limit_is_refused_by_name(void **state) {
                 memmove(p->bytes + start + 1, p->bytes + start, p->size - start);
                 p->size++;
                 p->bytes[start] = 'x';
-                p->bytes[start - 2] = (uint8_t)(fields[i].max + 1);
-                p->bytes[start - 1] = (uint8_t)((fields[i].max + 1) >> 8);
+                p->bytes[start - 2] = (uint8_t) (fields[i].max + 1);
+                p->bytes[start - 1] = (uint8_t) ((fields[i].max + 1) >> 8);
                 set_size(p);
                 refuse(p, fields[i].name);
                 free(p);
@@ -289,7 +287,7 @@ static void test_control_characters_are_refused_by_name(void **state) {
 
                         set_field(&request, i, "a-b");
                         p = written(&request);
-                        p->bytes[offset_of_field(p, i) + 3] = (uint8_t)controls[c];
+                        p->bytes[offset_of_field(p, i) + 3] = (uint8_t) controls[c];
                         refuse(p, fields[i].name);
                         free(p);
                 }
@@ -347,8 +345,8 @@ static void test_a_request_cut_anywhere_is_refused(void **state) {
                 if (p->size >= AT_SIZE + 4) /* once as it would arrive, once with a size that agrees */
                         refuse(p, "size"), set_size(p);
                 assert_int_equal(read_copy(p->bytes, p->size, &field, &version), -EBADMSG);
-                p->bytes[AT_SIZE] = (uint8_t)whole;
-                p->bytes[AT_SIZE + 1] = (uint8_t)(whole >> 8);
+                p->bytes[AT_SIZE] = (uint8_t) whole;
+                p->bytes[AT_SIZE + 1] = (uint8_t) (whole >> 8);
         }
         free(p);
 }
@@ -435,10 +433,10 @@ static void test_unknown_phases_and_flags_are_refused(void **state) {
         size_t size;
 
         for (size_t i = 0; i < 3; i++) {
-                p->bytes[AT_KIND] = (uint8_t)phases[i];
-                p->bytes[AT_KIND + 1] = (uint8_t)(phases[i] >> 8);
+                p->bytes[AT_KIND] = (uint8_t) phases[i];
+                p->bytes[AT_KIND + 1] = (uint8_t) (phases[i] >> 8);
                 refuse(p, "phase");
-                request.phase = (enum frame_phase)phases[i];
+                request.phase = (enum frame_phase) phases[i];
                 assert_int_equal(frame_write_request(&request, buf, sizeof(buf), &size, &field), -EINVAL);
                 assert_string_equal(field, "phase");
         }
@@ -513,159 +511,6 @@ static void test_what_a_frame_may_carry_is_asked_before(void **state) {
         assert_false(frame_may_carry("a\x7f", 3));
 }
 
-/* ---- replies ------------------------------------------------------------------------------------------ */
-
-static const struct frame_reply allowed = {
-        .outcome = FRAME_OK, .session_id = SID, .text = "Two others.\nOf today."
-};
-
-static size_t written_reply(const struct frame_reply *reply, uint8_t buf[static FRAME_REPLY_MAX]) {
-        size_t size = 0;
-
-        assert_int_equal(frame_write_reply(reply, buf, FRAME_REPLY_MAX, &size), 0);
-        return size;
-}
-
-static int read_reply_copy(const void *bytes, size_t size, struct frame_reply *ret, uint16_t *ret_version) {
-        void *copy = malloc(size ? size : 1);
-        int r;
-
-        assert_non_null(copy);
-        if (size)
-                memcpy(copy, bytes, size);
-        r = frame_read_reply(copy, size, ret, ret_version);
-        free(copy);
-        return r;
-}
-
-static void refuse_reply(const uint8_t *bytes, size_t size) {
-        struct frame_reply reply = { .outcome = 77 };
-        uint16_t version;
-
-        assert_int_equal(read_reply_copy(bytes, size, &reply, &version), -EBADMSG);
-        assert_int_equal(reply.outcome, 77);
-}
-
-static void test_every_outcome_is_written_and_read(void **state) {
-        for (int outcome = FRAME_OK; outcome <= FRAME_UNSUPPORTED; outcome++) {
-                struct frame_reply reply = allowed, read;
-                uint8_t buf[FRAME_REPLY_MAX];
-                uint16_t version = 0;
-
-                reply.outcome = (enum frame_outcome)outcome;
-                assert_int_equal(read_reply_copy(buf, written_reply(&reply, buf), &read, &version), 0);
-                assert_int_equal(read.outcome, outcome);
-                assert_string_equal(read.session_id, SID);
-                assert_string_equal(read.text, allowed.text);
-                assert_int_equal(version, FRAME_VERSION);
-        }
-}
-
-static void test_a_reply_is_these_bytes(void **state) {
-        static const char expected[] = "SJWR\1\0\3\0\x14\0\0\0\0\0\0\2\0no\0";
-        struct frame_reply reply = { .outcome = FRAME_DENIED, .text = "no" };
-        uint8_t buf[FRAME_REPLY_MAX];
-
-        assert_int_equal(written_reply(&reply, buf), sizeof(expected) - 1);
-        assert_memory_equal(buf, expected, sizeof(expected) - 1);
-}
-
-static void test_the_largest_reply_fits(void **state) {
-        struct frame_reply reply = { .outcome = FRAME_DENIED }, read;
-        uint8_t buf[FRAME_REPLY_MAX];
-        uint16_t version;
-
-        memset(reply.session_id, 's', SID_TEXT_MAX);
-        memset(reply.text, 't', MESSAGE_TEXT_MAX);
-        assert_int_equal(read_reply_copy(buf, written_reply(&reply, buf), &read, &version), 0);
-        assert_string_equal(read.text, reply.text);
-        assert_string_equal(read.session_id, reply.session_id);
-}
-
-static void test_a_reply_with_bad_text_is_not_written(void **state) {
-        struct frame_reply reply = allowed;
-        uint8_t buf[FRAME_REPLY_MAX];
-        size_t size;
-
-        memset(reply.text, 't', sizeof(reply.text));
-        assert_int_equal(frame_write_reply(&reply, buf, sizeof(buf), &size), -E2BIG);
-        reply = allowed;
-        memset(reply.session_id, 's', sizeof(reply.session_id));
-        assert_int_equal(frame_write_reply(&reply, buf, sizeof(buf), &size), -E2BIG);
-        reply = allowed;
-        strcpy(reply.text, "\x1b[2J");
-        assert_int_equal(frame_write_reply(&reply, buf, sizeof(buf), &size), -EINVAL);
-        reply = allowed;
-        reply.session_id[3] = '\n';
-        assert_int_equal(frame_write_reply(&reply, buf, sizeof(buf), &size), -EINVAL);
-        reply = allowed;
-        reply.outcome = 0;
-        assert_int_equal(frame_write_reply(&reply, buf, sizeof(buf), &size), -EINVAL);
-        reply.outcome = FRAME_UNSUPPORTED + 1;
-        assert_int_equal(frame_write_reply(&reply, buf, sizeof(buf), &size), -EINVAL);
-        for (size_t room = 0, whole = written_reply(&allowed, buf); room < whole; room++)
-                assert_int_equal(frame_write_reply(&allowed, buf, room, &size), -ENOBUFS);
-}
-
-static void test_a_reply_cut_anywhere_or_with_more_behind_is_refused(void **state) {
-        uint8_t buf[FRAME_REPLY_MAX];
-        size_t whole = written_reply(&allowed, buf);
-
-        for (size_t size = 0; size < whole; size++) {
-                refuse_reply(buf, size);
-                buf[AT_SIZE] = (uint8_t)size; /* whole < 256 */
-                refuse_reply(buf, size);
-                buf[AT_SIZE] = (uint8_t)whole;
-        }
-        buf[whole] = '\0';
-        refuse_reply(buf, whole + 1);
-        buf[AT_SIZE]++;
-        refuse_reply(buf, whole + 1);
-}
-
-static void test_a_reply_with_one_wrong_part_is_refused(void **state) {
-        static const struct {
-                size_t at;
-                uint8_t byte;
-        } wrong[] = { { AT_MAGIC + 3, 'T' }, { AT_KIND, 0 }, { AT_KIND, FRAME_UNSUPPORTED + 1 },
-                { AT_KIND + 1, 1 }, { AT_SIZE + 3, 1 }, { 12, SID_TEXT_MAX + 1 }, { 13, 1 }, { 14, '\n' },
-                { 15, '\0' }, { 14 + SID_TEXT_MAX, 'x' }, { 14 + SID_TEXT_MAX + 2, 0xff },
-                { 14 + SID_TEXT_MAX + 3, '\x1b' } };
-
-        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-                uint8_t buf[FRAME_REPLY_MAX];
-                size_t size = written_reply(&allowed, buf);
-
-                buf[wrong[i].at] = wrong[i].byte;
-                refuse_reply(buf, size);
-        }
-}
-
-static void test_a_reply_text_over_its_limit_is_refused(void **state) {
-        uint8_t buf[FRAME_REPLY_MAX + 16];
-        struct frame_reply reply = { .outcome = FRAME_DENIED };
-        size_t size;
-
-        memset(reply.text, 't', MESSAGE_TEXT_MAX);
-        size = written_reply(&reply, buf);
-        memmove(buf + 18, buf + 17, size - 17);
-        size++;
-        buf[15]++;
-        buf[AT_SIZE]++;
-        refuse_reply(buf, size);
-}
-
-static void test_a_reply_of_another_version_is_told_apart(void **state) {
-        struct frame_reply reply;
-        uint8_t buf[FRAME_REPLY_MAX];
-        size_t size = written_reply(&allowed, buf);
-        uint16_t version = 0;
-
-        buf[AT_VERSION] = 9;
-        assert_int_equal(read_reply_copy(buf, size, &reply, &version), -EPROTONOSUPPORT);
-        assert_int_equal(version, 9);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_is_written_is_read),
@@ -687,14 +532,6 @@ int main(void) {
                 cmocka_unit_test(test_groups_are_bounded_and_their_count_is_exact),
                 cmocka_unit_test(test_a_buffer_that_is_too_small_is_said_so),
                 cmocka_unit_test(test_what_a_frame_may_carry_is_asked_before),
-                cmocka_unit_test(test_every_outcome_is_written_and_read),
-                cmocka_unit_test(test_a_reply_is_these_bytes),
-                cmocka_unit_test(test_the_largest_reply_fits),
-                cmocka_unit_test(test_a_reply_with_bad_text_is_not_written),
-                cmocka_unit_test(test_a_reply_cut_anywhere_or_with_more_behind_is_refused),
-                cmocka_unit_test(test_a_reply_with_one_wrong_part_is_refused),
-                cmocka_unit_test(test_a_reply_text_over_its_limit_is_refused),
-                cmocka_unit_test(test_a_reply_of_another_version_is_told_apart),
         };
 
         return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
