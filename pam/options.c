@@ -9,7 +9,7 @@
 
 #define TIMEOUT_MIN_MSEC 10
 #define GROUP_NAME_MAX   USER_MAX
-#define SOCKET_PATH_MAX  (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
+#define SOCKET_PATH_MAX  (sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1)
 
 static bool is_name(const char *value, size_t max) {
         size_t length = strnlen(value, max + 1);
@@ -17,7 +17,7 @@ static bool is_name(const char *value, size_t max) {
         if (length == 0 || length > max)
                 return false;
         for (size_t i = 0; i < length; i++)
-                if ((unsigned char)value[i] <= ' ' || value[i] == 0x7f)
+                if ((unsigned char) value[i] <= ' ' || value[i] == 0x7f)
                         return false;
         return true;
 }
@@ -45,7 +45,7 @@ static bool read_timeout(const char *value, struct options *o) {
         for (; value[digits] >= '0' && value[digits] <= '9'; digits++) {
                 if (digits == 4)
                         return false;
-                number = number * 10 + (unsigned)(value[digits] - '0');
+                number = number * 10 + (unsigned) (value[digits] - '0');
         }
         if (digits == 0)
                 return false;

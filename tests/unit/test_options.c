@@ -11,7 +11,7 @@
 #include "client/protocol.h"
 #include "pam/options.c"
 
-#define N(array) (int)(sizeof(array) / sizeof((array)[0]))
+#define N(array) (int) (sizeof(array) / sizeof((array)[0]))
 
 static void refuse(const char *word) {
         const char *argv[] = { "quiet", word }, *bad = NULL;
