@@ -1,0 +1,201 @@
+/* pam_sessjwt: tells the daemon of each login, and does what it answers. Every entry point takes the same
+ * four steps: options, who, ask, remember. The outcome of each is one of the daemon's own (enum
+ * frame_outcome): what is not our business is FRAME_IGNORED, trouble is FRAME_FAILED; the last line makes
+ * a PAM code of it.
+ *
+ * This runs inside sshd, login, su and sudo: no environment, statics, threads, children, signals or
+ * waiting beyond the budget. Without the daemon logins go on, unless the line says on_error=deny. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+#include <security/pam_ext.h>
+#include <security/pam_modules.h>
+
+#include "client/cleanup.h"
+#include "pam/ask.h"
+#include "pam/frame.h"
+#include "pam/options.h"
+#include "pam/remember.h"
+#include "pam/who.h"
+
+#define SESSION_ID_NAME "SESSJWT_SESSION_ID"
+
+struct login {
+        pam_handle_t *pamh;
+        int flags;
+        enum frame_phase phase;
+        struct options options;
+        struct who who;
+        struct frame_reply reply;
+        bool unanswered; /* the request was sent, and it is not known what became of it */
+};
+
+static void login_done(struct login *l) {
+        who_done(&l->who);
+}
+
+#define debug(login, ...)                                                                                    \
+        do {                                                                                                 \
+                if ((login)->options.debug)                                                                  \
+                        pam_syslog((login)->pamh, LOG_DEBUG, __VA_ARGS__);                                   \
+        } while (0)
+
+/* A screen locker runs as its user and has nothing to say here. A socket of our own uid that the line
+ * names is for trials as an ordinary user: nobody else can have made it. */
+static bool may_ask(const struct options *options) {
+        return geteuid() == 0 || (options->socket_given && ask_is_own_socket(options->socket));
+}
+
+/* options, who. The user is looked up even if the options are wrong, because some are never refused. */
+static enum frame_outcome login_begin(struct login *l, int argc, const char **argv) {
+        const char *bad = NULL, *item = NULL;
+        int r, options_error = options_read(argc, argv, &l->options, &bad);
+
+        if (!may_ask(&l->options))
+                return FRAME_IGNORED;
+        if (options_error < 0)
+                pam_syslog(l->pamh, LOG_ERR, "unknown, repeated or wrong option: %s", bad);
+        r = who_read(l->pamh, l->flags, &l->options, &l->who, &item);
+        if (r == WHO_UNKNOWN) {
+                debug(l, "no such user: ignored");
+                return FRAME_IGNORED;
+        }
+        if (l->who.lacks_break_glass)
+                pam_syslog(l->pamh, LOG_WARNING, "break_glass: no group %s", l->options.break_glass);
+        if (r < 0) {
+                pam_syslog(l->pamh, LOG_ERR, "cannot learn the user's %s: %s", item, strerror(-r));
+                return FRAME_FAILED;
+        }
+        return options_error < 0 ? FRAME_FAILED : FRAME_OK;
+}
+
+/* ask. An open without a session id is no answer. */
+static enum frame_outcome login_ask(struct login *l, const char *session_id) {
+        struct ask_trouble trouble = { 0 };
+        int r;
+
+        l->who.request.phase = l->phase;
+        l->who.request.session_id = session_id;
+        debug(l, "asking %s: phase %d, user %s, service %s", l->options.socket, l->phase, l->who.request.user,
+                l->who.request.service);
+        r = ask_daemon(l->options.socket, l->options.timeout_msec, &l->who.request, &l->reply, &trouble);
+        if (r == 0 && l->phase == FRAME_OPEN && l->reply.outcome == FRAME_OK && !l->reply.session_id[0]) {
+                trouble = (struct ask_trouble){ .step = "the reply's session id", .error = EBADMSG };
+                r = ASK_UNANSWERED;
+        }
+        if (r != 0)
+                pam_syslog(l->pamh, LOG_ERR, "the daemon did not answer: %s: %s", trouble.step,
+                        strerror(trouble.error));
+        if (r == ASK_UNSUPPORTED)
+                return FRAME_UNSUPPORTED;
+        l->unanswered = r == ASK_UNANSWERED;
+        if (r != 0)
+                return FRAME_FAILED;
+        debug(l, "answer %d, session %s", l->reply.outcome, l->reply.session_id);
+        if (l->reply.outcome == FRAME_FAILED)
+                pam_syslog(l->pamh, LOG_ERR, "the daemon failed: %s", l->reply.text);
+        return l->reply.outcome;
+}
+
+static void show(const struct login *l, int style, const char *text) {
+        if (text[0] && !(l->flags & PAM_SILENT) && !l->options.quiet)
+                pam_prompt(l->pamh, style, NULL, "%s", text);
+}
+
+/* remember. A session that cannot be remembered is open all the same: its end is the leader's. */
+static void login_remember(const struct login *l, enum frame_outcome outcome) {
+        char variable[sizeof(SESSION_ID_NAME "=") + SID_TEXT_MAX];
+        int r;
+
+        if (outcome != FRAME_OK && !l->unanswered)
+                return;
+        r = remember_put(l->pamh, l->unanswered ? "" : l->reply.session_id);
+        if (r < 0)
+                pam_syslog(l->pamh, LOG_ERR, "cannot remember the session: %s", strerror(-r));
+        if (outcome != FRAME_OK)
+                return;
+        snprintf(variable, sizeof(variable), SESSION_ID_NAME "=%s", l->reply.session_id);
+        if (pam_putenv(l->pamh, variable) != PAM_SUCCESS)
+                pam_syslog(l->pamh, LOG_ERR, "cannot set %s", SESSION_ID_NAME);
+        show(l, PAM_TEXT_INFO, l->reply.text);
+}
+
+static int login_refuse(const struct login *l, const char *text) {
+        if (l->who.passes) {
+                debug(l, "refused, but this user always passes");
+                return PAM_IGNORE;
+        }
+        show(l, PAM_ERROR_MSG, text);
+        return l->phase == FRAME_ACCOUNT ? PAM_PERM_DENIED : PAM_SESSION_ERR;
+}
+
+/* Each outcome meets its PAM code here. Only a denial of the daemon tells the user why. */
+static int login_answer(const struct login *l, enum frame_outcome outcome) {
+        switch (outcome) {
+        case FRAME_OK:
+                return PAM_SUCCESS;
+        case FRAME_DENIED:
+                return login_refuse(l, l->reply.text);
+        case FRAME_FAILED:
+                return l->options.denies_on_error ? login_refuse(l, "") : PAM_IGNORE;
+        case FRAME_IGNORED:
+        case FRAME_UNSUPPORTED:
+                break;
+        }
+        return PAM_IGNORE;
+}
+
+int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        _cleanup_(login_done) struct login login = { .pamh = pamh, .flags = flags, .phase = FRAME_ACCOUNT };
+        enum frame_outcome outcome;
+
+        outcome = login_begin(&login, argc, argv);
+        if (outcome == FRAME_OK)
+                outcome = login_ask(&login, "");
+        return login_answer(&login, outcome);
+}
+
+int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        _cleanup_(login_done) struct login login = { .pamh = pamh, .flags = flags, .phase = FRAME_OPEN };
+        enum frame_outcome outcome;
+
+        outcome = login_begin(&login, argc, argv);
+        if (outcome == FRAME_OK)
+                outcome = login_ask(&login, "");
+        login_remember(&login, outcome);
+        return login_answer(&login, outcome);
+}
+
+/* Whatever the daemon says, a close is done: the leader's death ends what could not be closed here. Without
+ * anything remembered (another process opened it, or it was refused) there is nothing to ask. */
+int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        _cleanup_(login_done) struct login login = { .pamh = pamh, .flags = flags, .phase = FRAME_CLOSE };
+        char session_id[SID_TEXT_MAX + 1];
+        const char *bad;
+
+        (void) options_read(argc, argv, &login.options, &bad);
+        if (!may_ask(&login.options))
+                return PAM_IGNORE;
+        if (remember_take(pamh, session_id) == REMEMBER_NOTHING)
+                return PAM_SUCCESS;
+        if (pam_getenv(pamh, SESSION_ID_NAME)) /* libpam logs the removal of what is not there */
+                (void) pam_putenv(pamh, SESSION_ID_NAME);
+        if (login_begin(&login, argc, argv) == FRAME_OK)
+                (void) login_ask(&login, session_id);
+        return PAM_SUCCESS;
+}
+
+int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        return PAM_IGNORE;
+}
+
+/* Called two or three times a login, also in children: nothing is made here. */
+int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        return PAM_IGNORE;
+}
+
+int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        return PAM_IGNORE;
+}
