@@ -324,3 +324,9 @@ void record_key_device(
         memcpy(ret->bytes + ret->size, id->bytes, RECORD_ID_SIZE);
         ret->size += RECORD_ID_SIZE;
 }
+
+int record_kind_of(const void *key, size_t size) {
+        const uint8_t *bytes = key;
+
+        return size > RECORD_ID_SIZE ? bytes[size - RECORD_ID_SIZE - 1] : 0;
+}

@@ -36,3 +36,5 @@ void record_key_device(
         const char *realm, const char *user, const struct device_id *id, struct record_key *ret);
 /* The prefix of all of one kind of a user. */
 void record_key_prefix(const char *realm, const char *user, enum record_kind kind, struct record_key *ret);
+/* The kind in a whole key, as it stands there: any byte; 0 if it is too short to have one. */
+int record_kind_of(const void *key, size_t size);

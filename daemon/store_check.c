@@ -61,10 +61,7 @@ static int check_session(const struct check *check, struct span key, struct span
 static int check_user_row(const struct check *check, struct span key, struct span value) {
         struct device device;
 
-        if (key.size <= RECORD_ID_SIZE)
-                return wrong(check, DB_USER, key, "too short for a key");
-
-        switch (key.bytes[key.size - RECORD_ID_SIZE - 1]) {
+        switch (record_kind_of(key.bytes, key.size)) {
         case RECORD_SESSION:
                 return check_session(check, key, value);
         case RECORD_DEVICE:

@@ -30,6 +30,18 @@ int store_next_session(struct store_txn *txn, struct store_cursor *cursor, struc
         return session_load(txn, sid, owner, ret);
 }
 
+int store_next_session_by_user(struct store_txn *txn, struct store_cursor *cursor, struct session *ret) {
+        struct span key, value;
+        int r;
+
+        do {
+                r = row_next(txn, DB_USER, SPAN_EMPTY, cursor, &key, &value);
+                if (r)
+                        return r;
+        } while (record_kind_of(key.bytes, key.size) == RECORD_DEVICE);
+        return session_read(key, value, ret);
+}
+
 /* An index's key ends in a sid: its session. */
 static int load_indexed(struct store_txn *txn, struct span key, struct session *ret) {
         struct sid sid;

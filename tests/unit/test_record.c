@@ -509,6 +509,19 @@ static void test_a_key_is_its_prefix_and_its_id(void **state) {
         assert_memory_equal(key.bytes + 5, s.sid.bytes, 16);
 }
 
+static void test_a_key_tells_its_kind(void **state) {
+        struct session s = a_session();
+        struct device d = a_device();
+        struct record_key key;
+
+        record_key_session("r", "u", &s.sid, &key);
+        assert_int_equal(record_kind_of(key.bytes, key.size), RECORD_SESSION);
+        record_key_device("r", "u", &d.id, &key);
+        assert_int_equal(record_kind_of(key.bytes, key.size), RECORD_DEVICE);
+        assert_int_equal(record_kind_of(key.bytes, RECORD_ID_SIZE), 0);
+        assert_int_equal(record_kind_of(key.bytes, 0), 0);
+}
+
 static void test_no_users_range_is_in_anothers(void **state) {
         static const char *const names[][2] = {
                 { "a", "a" },
@@ -573,6 +586,7 @@ int main(void) {
                 cmocka_unit_test(test_whatever_is_read_is_written_the_same),
                 cmocka_unit_test(test_keys_hold_at_every_limit),
                 cmocka_unit_test(test_a_key_is_its_prefix_and_its_id),
+                cmocka_unit_test(test_a_key_tells_its_kind),
                 cmocka_unit_test(test_no_users_range_is_in_anothers),
                 cmocka_unit_test(test_a_users_devices_stand_before_sessions_and_these_by_time),
         };

@@ -254,6 +254,25 @@ static void compare_uid(struct store_txn *txn, const struct model *m, uint32_t u
                 assert_int_equal(seen[j], m->sessions[j].uid == uid);
 }
 
+static void compare_by_user(struct store_txn *txn, const struct model *m) {
+        struct record_key last = { 0 }, key;
+        struct store_cursor cursor = { 0 };
+        struct session got;
+        size_t n = 0;
+        ssize_t i;
+
+        while (store_next_session_by_user(txn, &cursor, &got) == 0) {
+                i = model_find(m, &got.sid);
+                assert_true(i >= 0);
+                assert_same_session(&got, &m->sessions[i]);
+                record_key_session(got.realm, got.user, &got.sid, &key);
+                assert_true(memcmp(last.bytes, key.bytes, key.size) < 0);
+                last = key;
+                n++;
+        }
+        assert_int_equal(n, m->n_sessions);
+}
+
 static void compare_deadline(struct store_txn *txn, const struct model *m) {
         const struct session *first = NULL;
         struct session got;
@@ -299,6 +318,7 @@ static void compare(struct store_txn *txn, struct model *m) {
         if (m->n_sessions)
                 assert_memory_equal(newest.bytes, m->sessions[m->n_sessions - 1].sid.bytes, 16);
         compare_all(txn, m);
+        compare_by_user(txn, m);
         compare_deadline(txn, m);
         for (unsigned i = 0; i < 3; i++)
                 for (unsigned j = 0; j < 5; j++) {
