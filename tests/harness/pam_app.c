@@ -63,7 +63,7 @@ static const char *const names[] = {
 };
 
 static const char *name_of(int rc) {
-        return rc >= 0 && rc < (int)(sizeof(names) / sizeof(names[0])) && names[rc] ? names[rc] : "UNKNOWN";
+        return rc >= 0 && rc < (int) (sizeof(names) / sizeof(names[0])) && names[rc] ? names[rc] : "UNKNOWN";
 }
 
 static void answer(int rc, const char *name, const char *text) {
@@ -96,7 +96,7 @@ static int converse(int n, const struct pam_message **messages, struct pam_respo
                         return PAM_CONV_ERR;
                 hear(messages[i]->msg);
         }
-        *ret = calloc((size_t)n, sizeof(**ret));
+        *ret = calloc((size_t) n, sizeof(**ret));
         return *ret ? PAM_SUCCESS : PAM_BUF_ERR;
 }
 
@@ -104,14 +104,14 @@ static int converse(int n, const struct pam_message **messages, struct pam_respo
 static char *take_word(char **line) {
         char *word = strsep(line, " ");
 
-        return word ? word : (char *)"";
+        return word ? word : (char *) "";
 }
 
 static char *take_value(char *line) {
         char *to = line;
 
         if (!line)
-                return (char *)"";
+                return (char *) "";
         for (char *from = line; *from; from++)
                 if (from[0] == '\\' && (from[1] == 'n' || from[1] == '\\'))
                         *to++ = *++from == 'n' ? '\n' : '\\';
@@ -250,7 +250,7 @@ int main(int argc, char **argv) {
                 if (strcmp(name, "quit") == 0)
                         break;
                 if (strcmp(name, "pid") == 0) {
-                        snprintf(number, sizeof(number), "%d", (int)getpid());
+                        snprintf(number, sizeof(number), "%d", (int) getpid());
                         answer(0, number, "");
                 } else
                         answer_heard(run(name, rest));
