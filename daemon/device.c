@@ -179,7 +179,7 @@ static int recognise_key(const struct device_facts *facts, struct device *device
         device->kind = DEVICE_SSH_KEY;
         strcpy(device->identity, key.fingerprint);
         snprintf(device->name, sizeof(device->name), "%s %.*s", key.type,
-                (int)strlen("SHA256:") + KEY_NAME_CHARACTERS, key.fingerprint);
+                (int) strlen("SHA256:") + KEY_NAME_CHARACTERS, key.fingerprint);
         return 0;
 }
 
@@ -255,7 +255,7 @@ static int make_id(const struct device *device, struct device_id *ret) {
         p = stpcpy(p, device->user) + 1;
         p = stpcpy(p, device_kind_name(device->kind)) + 1;
         p = stpcpy(p, device->identity) + 1;
-        r = digest_sha256(buf, (size_t)(p - buf), digest);
+        r = digest_sha256(buf, (size_t) (p - buf), digest);
         if (r)
                 return r;
         memcpy(ret->bytes, digest, sizeof(ret->bytes));
@@ -304,7 +304,7 @@ int device_id_read(const char *text, struct device_id *ret) {
 
                 if (!digit)
                         return -EINVAL;
-                id.bytes[i / 2] = (uint8_t)(id.bytes[i / 2] << 4 | (digit - digits));
+                id.bytes[i / 2] = (uint8_t) (id.bytes[i / 2] << 4 | (digit - digits));
         }
         *ret = id;
         return 0;

@@ -56,7 +56,7 @@ static int next_line(struct ini *ini, const char **ret_problem) {
         if (ini->at >= ini->size)
                 return 0;
         end = memchr(line, '\n', ini->size - ini->at);
-        size = end ? (size_t)(end - line) : ini->size - ini->at;
+        size = end ? (size_t) (end - line) : ini->size - ini->at;
         ini->at += size + (end != NULL);
         ini->line++;
         if (size > INI_LINE_MAX) {
@@ -98,7 +98,7 @@ static int read_key(struct ini *ini, char *line, struct ini_entry *ret, const ch
                 return -EINVAL;
 
         ret->value = trim(equals + 1, strlen(equals + 1));
-        ret->key = trim(line, (size_t)(equals - line));
+        ret->key = trim(line, (size_t) (equals - line));
         length = strlen(ret->value);
         if (length > INI_VALUE_MAX) {
                 *ret_problem = "the value is longer than 4000 bytes";

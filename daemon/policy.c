@@ -43,7 +43,7 @@ void group_list_clear(struct group_list *list) {
 static bool group_list_has_any(const struct group_list *list, const uint32_t *groups, size_t n_groups) {
         for (size_t i = 0; i < list->n; i++)
                 for (size_t j = 0; j < n_groups; j++)
-                        if (list->gids[i] == (int64_t)groups[j])
+                        if (list->gids[i] == (int64_t) groups[j])
                                 return true;
         return false;
 }

@@ -13,7 +13,7 @@ static uint64_t sid_time(const struct sid *sid) {
 
         for (int i = 0; i < 6; i++)
                 ms = ms << 8 | sid->bytes[i];
-        return ms << 12 | (uint64_t)(sid->bytes[6] & 0x0f) << 8 | sid->bytes[7];
+        return ms << 12 | (uint64_t) (sid->bytes[6] & 0x0f) << 8 | sid->bytes[7];
 }
 
 static uint64_t time_of_wall(usec_t wall) {
@@ -33,9 +33,9 @@ void sid_mint(struct sid *last, usec_t wall, const uint8_t random[static 8], str
                 time = previous < TIME_MAX ? previous + 1 : TIME_MAX;
 
         for (int i = 0; i < 6; i++)
-                sid.bytes[i] = (uint8_t)(time >> (TIME_BITS - 8 - 8 * i));
-        sid.bytes[6] = 0x70 | (uint8_t)(time >> 8 & 0x0f);
-        sid.bytes[7] = (uint8_t)time;
+                sid.bytes[i] = (uint8_t) (time >> (TIME_BITS - 8 - 8 * i));
+        sid.bytes[6] = 0x70 | (uint8_t) (time >> 8 & 0x0f);
+        sid.bytes[7] = (uint8_t) time;
         memcpy(sid.bytes + 8, random, 8);
         sid.bytes[8] = (sid.bytes[8] & 0x3f) | 0x80;
 
@@ -83,7 +83,7 @@ int sid_read(const char *text, struct sid *ret) {
                         return -EINVAL;
                 if (is_dash(i))
                         continue;
-                sid.bytes[n_digits / 2] |= (uint8_t)(n_digits % 2 ? digit : digit << 4);
+                sid.bytes[n_digits / 2] |= (uint8_t) (n_digits % 2 ? digit : digit << 4);
                 n_digits++;
         }
         *ret = sid;

@@ -55,7 +55,7 @@ static bool take_string(struct span *from, struct span *ret) {
 
         if (!take(from, 4))
                 return false;
-        size = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        size = (size_t) p[0] << 24 | (size_t) p[1] << 16 | (size_t) p[2] << 8 | p[3];
         *ret = (struct span){ from->at, size };
         return take(from, size);
 }
@@ -65,7 +65,7 @@ static bool take_fields(struct span *from, const char *fields) {
         struct span ignored;
 
         for (; *fields; fields++)
-                if (!(*fields == 's' ? take_string(from, &ignored) : take(from, (size_t)(*fields - '0'))))
+                if (!(*fields == 's' ? take_string(from, &ignored) : take(from, (size_t) (*fields - '0'))))
                         return false;
         return true;
 }
@@ -77,7 +77,7 @@ static bool span_is(struct span span, const char *text) {
 static int base64_digit(char c) {
         const char *p = c ? strchr(alphabet, c) : NULL;
 
-        return p ? (int)(p - alphabet) : -1;
+        return p ? (int) (p - alphabet) : -1;
 }
 
 /* Standard base64 with its padding (RFC 4648 4), canonical only. */
@@ -93,12 +93,12 @@ static bool base64_read(const char *text, size_t size, uint8_t *ret, size_t max,
 
                 if (digit < 0)
                         return false;
-                bits = bits << 6 | (uint32_t)digit;
+                bits = bits << 6 | (uint32_t) digit;
                 if (i % 4 != 3)
                         continue;
-                ret[length++] = (uint8_t)(bits >> 16);
-                ret[length++] = (uint8_t)(bits >> 8);
-                ret[length++] = (uint8_t)bits;
+                ret[length++] = (uint8_t) (bits >> 16);
+                ret[length++] = (uint8_t) (bits >> 8);
+                ret[length++] = (uint8_t) bits;
                 bits = 0;
         }
         for (size_t i = 1; i <= n_padding; i++)
@@ -174,7 +174,7 @@ static bool make_plain(uint8_t *blob, size_t *size, struct span rest, const stru
                 return false;
 
         memmove(blob + 4 + length, fields.at, n_fields);
-        memcpy(blob, (const uint8_t[4]){ 0, 0, 0, (uint8_t)length }, 4);
+        memcpy(blob, (const uint8_t[4]){ 0, 0, 0, (uint8_t) length }, 4);
         memcpy(blob + 4, type->plain, length);
         *size = 4 + length + n_fields;
         return true;
@@ -199,14 +199,14 @@ static bool read_blob(struct span named, uint8_t *blob, size_t *size, const stru
 
 int sshkey_read(const char *text, size_t size, struct sshkey *ret) {
         const char *space = memchr(text, ' ', size);
-        size_t type_size = space ? (size_t)(space - text) : 0, blob_size;
+        size_t type_size = space ? (size_t) (space - text) : 0, blob_size;
         uint8_t blob[BLOB_MAX], digest[DIGEST_SIZE];
         const struct key_type *type;
         int r;
 
         if (!is_type_name(text, type_size) ||
                 !base64_read(space + 1, size - type_size - 1, blob, sizeof(blob), &blob_size) ||
-                !read_blob((struct span){ (const uint8_t *)text, type_size }, blob, &blob_size, &type))
+                !read_blob((struct span){ (const uint8_t *) text, type_size }, blob, &blob_size, &type))
                 return SSHKEY_NONE;
         r = digest_sha256(blob, blob_size, digest);
         if (r)

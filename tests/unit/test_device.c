@@ -273,7 +273,7 @@ static void test_an_id_is_read_from_its_one_spelling(void **state) {
 
 static void assert_limit(size_t offset, size_t max) {
         struct device_facts facts = facts_of("sshd", "192.0.2.7");
-        const char **field = (const char **)((char *)&facts + offset);
+        const char **field = (const char **) ((char *) &facts + offset);
         struct device device = { .logins = 7 };
         char text[512];
 
@@ -330,7 +330,7 @@ static void test_names_are_those_of_the_tokens_and_tables(void **state) {
         assert_string_equal(device_kind_name(DEVICE_UNKNOWN), "unknown");
         assert_string_equal(device_state_name(DEVICE_KNOWN), "known");
         assert_string_equal(device_state_name(DEVICE_BLOCKED), "blocked");
-        assert_string_equal(device_state_name((enum device_state)0), "unknown");
+        assert_string_equal(device_state_name((enum device_state) 0), "unknown");
 }
 
 int main(void) {

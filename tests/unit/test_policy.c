@@ -11,7 +11,7 @@
 #include "daemon/policy.h"
 
 #define N(array)     (sizeof(array) / sizeof(*(array)))
-#define STRINGS(...) ((char **)(const char *[]){ __VA_ARGS__ })
+#define STRINGS(...) ((char **) (const char *[]){ __VA_ARGS__ })
 #define NAMES(...)                                                                                           \
         { .n = N(((const char *[]){ __VA_ARGS__ })), .names = STRINGS(__VA_ARGS__) }
 
@@ -34,8 +34,8 @@ static size_t rows_of(const char *word, struct policy_row *ret) {
 
         for (size_t i = 0; i < n; i++)
                 ret[i] = (struct policy_row){
-                        .sid = { { (uint8_t)(i + 1) } },
-                        .device = { { (uint8_t)word[i] } },
+                        .sid = { { (uint8_t) (i + 1) } },
+                        .device = { { (uint8_t) word[i] } },
                         .created_at = 1000 - i, /* a clock that goes backwards deceives nobody */
                         .victim = true,         /* a leftover; every call decides anew */
                 };
@@ -45,12 +45,12 @@ static size_t rows_of(const char *word, struct policy_row *ret) {
 /* The outcome for a login from `device`, and its victims as upper-case letters. */
 static enum policy_outcome decide(const struct policy *policy, const char *word, char device, char *ret) {
         struct policy_row rows[64];
-        struct device_id id = { { (uint8_t)device } };
+        struct device_id id = { { (uint8_t) device } };
         size_t n = rows_of(word, rows);
         enum policy_outcome outcome = policy_decide_open(policy, rows, n, &id);
 
         for (size_t i = 0; i < n; i++)
-                ret[i] = (char)(rows[i].victim ? word[i] - 'a' + 'A' : word[i]);
+                ret[i] = (char) (rows[i].victim ? word[i] - 'a' + 'A' : word[i]);
         ret[n] = '\0';
         return outcome;
 }
@@ -193,7 +193,7 @@ static enum policy_outcome model_decide(const struct policy *policy, char *word,
         enum policy_outcome outcome = POLICY_ALLOWS;
 
         for (;;) {
-                int last[26], n_devices = 0, oldest = -1, n = (int)strlen(word), n_sessions = 1;
+                int last[26], n_devices = 0, oldest = -1, n = (int) strlen(word), n_sessions = 1;
 
                 memset(last, -1, sizeof(last));
                 for (int i = 0; i < n; i++) {
@@ -208,14 +208,14 @@ static enum policy_outcome model_decide(const struct policy *policy, char *word,
                         if (last[d] >= 0 && d != device - 'a' && (oldest < 0 || last[d] < last[oldest]))
                                 oldest = d;
                 }
-                if (policy->max_devices && (unsigned)n_devices > policy->max_devices) {
+                if (policy->max_devices && (unsigned) n_devices > policy->max_devices) {
                         for (int i = 0; i < n; i++)
                                 if (word[i] == 'a' + oldest)
-                                        word[i] = (char)('A' + oldest);
-                } else if (policy->max_sessions && (unsigned)n_sessions > policy->max_sessions) {
-                        int i = (int)strcspn(word, "abcdefghijklmnopqrstuvwxyz");
+                                        word[i] = (char) ('A' + oldest);
+                } else if (policy->max_sessions && (unsigned) n_sessions > policy->max_sessions) {
+                        int i = (int) strcspn(word, "abcdefghijklmnopqrstuvwxyz");
 
-                        word[i] = (char)(word[i] - 'a' + 'A');
+                        word[i] = (char) (word[i] - 'a' + 'A');
                 } else {
                         return outcome;
                 }
@@ -237,8 +237,8 @@ static void test_any_small_case_is_decided_as_by_the_naive_model(void **state) {
                         draws[d] = random >> 16;
                 }
                 for (unsigned s = 0; s < draws[8] % 9; s++)
-                        word[s] = (char)('a' + draws[s] % 5);
-                device = (char)('a' + draws[9] % 6);
+                        word[s] = (char) ('a' + draws[s] % 5);
+                device = (char) ('a' + draws[9] % 6);
                 policy.max_devices = draws[10] % 6;
                 policy.max_sessions = draws[11] % 7;
                 policy.on_limit = draws[12] % 2 ? ON_LIMIT_DENY : ON_LIMIT_EVICT_OLDEST;
@@ -372,7 +372,7 @@ static void test_a_pattern_matches_any_rest_and_a_name_only_itself(void **state)
 static void test_on_limit_has_the_names_of_the_configuration(void **state) {
         assert_string_equal(on_limit_name(ON_LIMIT_EVICT_OLDEST), "evict-oldest");
         assert_string_equal(on_limit_name(ON_LIMIT_DENY), "deny");
-        assert_string_equal(on_limit_name((enum on_limit)0), "unknown");
+        assert_string_equal(on_limit_name((enum on_limit) 0), "unknown");
 }
 
 static void test_clearing_frees_every_list_and_may_be_repeated(void **state) {

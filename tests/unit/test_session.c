@@ -137,7 +137,7 @@ static void test_every_end_has_the_name_of_the_design(void **state) {
                 "reboot", "lost" };
 
         for (unsigned i = 0; i < _END_MAX; i++)
-                assert_string_equal(session_end_name((enum session_end)i), names[i]);
+                assert_string_equal(session_end_name((enum session_end) i), names[i]);
         assert_string_equal(session_end_name(_END_MAX), "unknown");
 }
 
@@ -154,11 +154,11 @@ static void test_the_other_names_are_those_of_the_configuration(void **state) {
 }
 
 static void test_a_number_out_of_range_has_the_name_unknown(void **state) {
-        assert_string_equal(session_state_name((enum session_state)0), "unknown");
-        assert_string_equal(session_state_name((enum session_state)4), "unknown");
-        assert_string_equal(session_class_name((enum session_class)0), "unknown");
+        assert_string_equal(session_state_name((enum session_state) 0), "unknown");
+        assert_string_equal(session_state_name((enum session_state) 4), "unknown");
+        assert_string_equal(session_class_name((enum session_class) 0), "unknown");
         assert_string_equal(session_class_name((enum session_class) - 1), "unknown");
-        assert_string_equal(terminate_name((enum terminate)3), "unknown");
+        assert_string_equal(terminate_name((enum terminate) 3), "unknown");
 }
 
 int main(void) {

@@ -23,11 +23,11 @@ static void run(const char *command, char *ret_line, size_t size) {
         char text[1024];
         FILE *pipe;
 
-        assert_true(snprintf(text, sizeof(text), "cd %s && %s", folder, command) < (int)sizeof(text));
+        assert_true(snprintf(text, sizeof(text), "cd %s && %s", folder, command) < (int) sizeof(text));
         pipe = popen(text, "r");
         assert_non_null(pipe);
         if (ret_line) {
-                assert_non_null(fgets(ret_line, (int)size, pipe));
+                assert_non_null(fgets(ret_line, (int) size, pipe));
                 ret_line[strcspn(ret_line, "\n")] = '\0';
         }
         assert_int_equal(pclose(pipe), 0);
@@ -65,11 +65,12 @@ static void put(struct blob *blob, const void *bytes, size_t size) {
 }
 
 static void put_u32(struct blob *blob, uint32_t n) {
-        put(blob, (uint8_t[]){ (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n }, 4);
+        put(blob, (uint8_t[]){ (uint8_t) (n >> 24), (uint8_t) (n >> 16), (uint8_t) (n >> 8), (uint8_t) n },
+                4);
 }
 
 static void put_string(struct blob *blob, const void *bytes, size_t size) {
-        put_u32(blob, (uint32_t)size);
+        put_u32(blob, (uint32_t) size);
         put(blob, bytes, size);
 }
 
@@ -80,16 +81,16 @@ static void put_text(struct blob *blob, const char *text) {
 static void write_line(const char *type, const struct blob *blob, char *ret) {
         char *p = stpcpy(stpcpy(ret, type), " ");
 
-        EVP_EncodeBlock((unsigned char *)p, blob->bytes, (int)blob->size);
+        EVP_EncodeBlock((unsigned char *) p, blob->bytes, (int) blob->size);
 }
 
 static void read_line(const char *line, struct blob *ret) {
         const char *base64 = strchr(line, ' ') + 1;
         size_t length = strlen(base64), n_padding = length - strcspn(base64, "=");
-        int n = EVP_DecodeBlock(ret->bytes, (const unsigned char *)base64, (int)length);
+        int n = EVP_DecodeBlock(ret->bytes, (const unsigned char *) base64, (int) length);
 
         assert_true(n > 0);
-        ret->size = (size_t)n - n_padding;
+        ret->size = (size_t) n - n_padding;
 }
 
 static int read_key(const char *line, struct sshkey *ret) {
