@@ -11,6 +11,9 @@ CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SAN     ?=
 say      = $(if $(Q),@printf '  %-7s %s\n' '$(1)' '$(2)')
 
+VERSION := $(shell sed -n 's/^.define SESSJWT_VERSION "\(.*\)"/\1/p' client/protocol.h)
+URL     := $(shell sed -n 's/^.define SESSJWT_URL "\(.*\)"/\1/p' client/protocol.h)
+
 # ---- places to install to -------------------------------------------------------------------------------------------
 prefix     ?= /usr
 sysconfdir ?= /etc
@@ -138,6 +141,34 @@ demo: ## a private sshd, two keys, a single-device policy: watch logins become s
 	@.ci/deps --ensure
 	@+$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/harness/demo $(if $(SHELL_AFTER),--shell)
+
+# The installed command finds the library where the system keeps libraries.
+$(B)/installed/sessjwt: $(command_objects) $(B)/client/json.o $(B)/client/json_writer.o $(LIBRARY)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) $(B)/client/json.o $(B)/client/json_writer.o \
+		-L$(B) -lsessjwt $(LIBS_command)
+
+$(B)/installed/%: %.in
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@prefix@|$(prefix)|g' -e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(prefix)/include|g' \
+		-e 's|@version@|$(VERSION)|g' -e 's|@url@|$(URL)|g' -e 's|@sbindir@|$(prefix)/sbin|g' $< >$@
+
+install: all $(B)/installed/sessjwt $(B)/installed/client/libsessjwt.pc $(B)/installed/systemd/sessjwtd.service ## install (DESTDIR=, prefix=/usr)
+	$(Q)install -Dm755 $(B)/sessjwtd $(DESTDIR)$(prefix)/sbin/sessjwtd
+	$(Q)install -Dm755 $(B)/installed/sessjwt $(DESTDIR)$(prefix)/bin/sessjwt
+	$(Q)install -Dm644 $(B)/pam_sessjwt.so $(DESTDIR)$(securitydir)/pam_sessjwt.so
+	$(Q)install -Dm644 $(LIBRARY) $(DESTDIR)$(libdir)/libsessjwt.so.0
+	$(Q)ln -sf libsessjwt.so.0 $(DESTDIR)$(libdir)/libsessjwt.so
+	$(Q)install -Dm644 client/sessjwt.h $(DESTDIR)$(prefix)/include/sessjwt.h
+	$(Q)install -Dm644 $(B)/installed/client/libsessjwt.pc $(DESTDIR)$(libdir)/pkgconfig/libsessjwt.pc
+	$(Q)install -Dm644 client/org.sessjwt.varlink $(DESTDIR)$(prefix)/share/varlink/org.sessjwt.varlink
+	$(Q)install -Dm644 systemd/sessjwtd.socket $(DESTDIR)$(unitdir)/sessjwtd.socket
+	$(Q)install -Dm644 $(B)/installed/systemd/sessjwtd.service $(DESTDIR)$(unitdir)/sessjwtd.service
+	$(Q)install -Dm644 systemd/sessjwt.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/sessjwt.conf
+	$(Q)install -Dm644 systemd/sessjwt.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/sessjwt.conf
+	$(Q)install -Dm644 systemd/sessjwtd.preset $(DESTDIR)$(prefix)/lib/systemd/system-preset/50-sessjwtd.preset
+	$(Q)$(if $(DESTDIR),:,ldconfig)
 
 format: ## clang-format every source in place
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
