@@ -9,6 +9,7 @@ from .host import PASSWORD, Host
 from .clock import Clock
 from .daemon import Daemon, DaemonFailed
 from .varlink import Varlink, VarlinkError
+from .session_list import SessionList
 from .pam_stack import PamStack
 from .sshd import Sshd
 from .ssh import Ssh

@@ -257,7 +257,7 @@ class Login:
             processes.end_all([self.pid], 2.0)
         self.process.wait()
         self.process.stdin.close()
-        for fd in (self._out, self._err):
+        for fd in {self._out, self._err}:  # one and the same after the first close
             os.close(fd)
         self._out = self._err = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
 
