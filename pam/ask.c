@@ -229,12 +229,13 @@ static int ask(const char *path, struct frame_request *request, struct frame_rep
         return r < 0 ? ASK_UNANSWERED : 0;
 }
 
-int ask_daemon(const char *path, unsigned timeout_msec, struct frame_request *request,
+int ask_daemon(const char *path, unsigned *budget_msec, struct frame_request *request,
         struct frame_reply *ret, struct ask_trouble *ret_trouble) {
         int r;
 
-        request->deadline = boot_usec() + timeout_msec * USEC_PER_MSEC;
+        request->deadline = boot_usec() + *budget_msec * USEC_PER_MSEC;
         r = ask(path, request, ret, ret_trouble);
+        *budget_msec = (unsigned) (usec_left(request->deadline) / USEC_PER_MSEC);
         if (r < 0)
                 ret_trouble->error = -r;
         return r;

@@ -21,8 +21,9 @@ struct ask_trouble {
 /* Whether the path is a socket of our own effective uid: nobody else can have put it there. */
 bool ask_is_own_socket(const char *path);
 
-/* Sends the request, whose deadline is set here (CLOCK_BOOTTIME, now and timeout_msec), with a pidfd of
+/* Sends the request, whose deadline is set here (CLOCK_BOOTTIME, now and *budget_msec), with a pidfd of
  * this process, and waits for the reply until then. 0 with the reply; ASK_UNANSWERED; ASK_UNSUPPORTED;
- * negative errno: nothing was sent. Unless it is 0, *ret_trouble is filled. */
-int ask_daemon(const char *path, unsigned timeout_msec, struct frame_request *request,
+ * negative errno: nothing was sent. Unless it is 0, *ret_trouble is filled. *budget_msec becomes what is
+ * left of it. */
+int ask_daemon(const char *path, unsigned *budget_msec, struct frame_request *request,
         struct frame_reply *ret, struct ask_trouble *ret_trouble);

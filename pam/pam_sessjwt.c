@@ -20,7 +20,8 @@
 #include "pam/remember.h"
 #include "pam/who.h"
 
-#define SESSION_ID_NAME "SESSJWT_SESSION_ID"
+#define SESSION_ID_NAME      "SESSJWT_SESSION_ID"
+#define OPEN_BUDGET_MIN_MSEC 10
 
 struct login {
         pam_handle_t *pamh;
@@ -29,6 +30,7 @@ struct login {
         struct options options;
         struct who who;
         struct frame_reply reply;
+        unsigned budget_msec; /* what asking may take; afterwards what is left */
         bool unanswered; /* the request was sent, and it is not known what became of it */
 };
 
@@ -68,6 +70,7 @@ static enum frame_outcome login_begin(struct login *l, int argc, const char **ar
                 pam_syslog(l->pamh, LOG_ERR, "cannot learn the user's %s: %s", item, strerror(-r));
                 return FRAME_FAILED;
         }
+        l->budget_msec = l->options.timeout_msec;
         return options_error < 0 ? FRAME_FAILED : FRAME_OK;
 }
 
@@ -80,7 +83,7 @@ static enum frame_outcome login_ask(struct login *l, const char *session_id) {
         l->who.request.session_id = session_id;
         debug(l, "asking %s: phase %d, user %s, service %s", l->options.socket, l->phase, l->who.request.user,
                 l->who.request.service);
-        r = ask_daemon(l->options.socket, l->options.timeout_msec, &l->who.request, &l->reply, &trouble);
+        r = ask_daemon(l->options.socket, &l->budget_msec, &l->who.request, &l->reply, &trouble);
         if (r == 0 && l->phase == FRAME_OPEN && l->reply.outcome == FRAME_OK && !l->reply.session_id[0]) {
                 trouble = (struct ask_trouble){ .step = "the reply's session id", .error = EBADMSG };
                 r = ASK_UNANSWERED;
@@ -152,9 +155,21 @@ int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
         enum frame_outcome outcome;
 
         outcome = login_begin(&login, argc, argv);
-        if (outcome == FRAME_OK)
+        if (outcome == FRAME_OK) {
                 outcome = login_ask(&login, "");
+                (void) remember_put_budget(pamh, login.budget_msec); /* else open takes its own */
+        }
         return login_answer(&login, outcome);
+}
+
+/* Account and open share one budget, so that a daemon that hangs delays a login by it once. With nothing
+ * left the request is still sent: the daemon then knows of the login when it is back. */
+static unsigned open_budget(const struct login *l) {
+        unsigned left = remember_find_budget(l->pamh, l->options.timeout_msec);
+
+        if (left > l->options.timeout_msec)
+                left = l->options.timeout_msec;
+        return left < OPEN_BUDGET_MIN_MSEC ? OPEN_BUDGET_MIN_MSEC : left;
 }
 
 int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv) {
@@ -162,8 +177,10 @@ int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **ar
         enum frame_outcome outcome;
 
         outcome = login_begin(&login, argc, argv);
-        if (outcome == FRAME_OK)
+        if (outcome == FRAME_OK) {
+                login.budget_msec = open_budget(&login);
                 outcome = login_ask(&login, "");
+        }
         login_remember(&login, outcome);
         return login_answer(&login, outcome);
 }

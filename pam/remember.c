@@ -8,6 +8,7 @@
 
 #include "client/cleanup.h"
 
+#define BUDGET_NAME     "sessjwt.v1.budget"
 #define ENTRY_NAME_SIZE sizeof("sessjwt.v1.4294967295")
 
 static void forget(pam_handle_t *pamh, void *data, int error_status) {
@@ -62,4 +63,24 @@ int remember_take(pam_handle_t *pamh, char ret_session_id[static SID_TEXT_MAX + 
         snprintf(ret_session_id, SID_TEXT_MAX + 1, "%s", get_entry(pamh, n - 1));
         pam_set_data(pamh, name, NULL, NULL);
         return 0;
+}
+
+int remember_put_budget(pam_handle_t *pamh, unsigned msec) {
+        _cleanup_(cleanup_free) unsigned *data = malloc(sizeof(*data));
+
+        if (!data)
+                return -ENOMEM;
+        *data = msec;
+        if (pam_set_data(pamh, BUDGET_NAME, data, forget) != PAM_SUCCESS)
+                return -ENOMEM;
+        (void) TAKE(data); /* libpam's now */
+        return 0;
+}
+
+unsigned remember_find_budget(pam_handle_t *pamh, unsigned otherwise_msec) {
+        const void *data = NULL;
+
+        if (pam_get_data(pamh, BUDGET_NAME, &data) != PAM_SUCCESS || !data)
+                return otherwise_msec;
+        return *(const unsigned *) data;
 }

@@ -142,6 +142,24 @@ static void test_the_default_budget_is_in_the_frame(void **state) {
 
 /* In a time namespace the boot clock is a thousand seconds ahead of the monotonic one, as after a long
  * suspend. */
+/* The first of both spends it all; the second still tells the daemon of the login, but does not wait long. */
+static void test_account_and_open_share_one_budget(void **state) {
+        uint64_t before;
+
+        begin("timeout=300ms");
+        daemon_will(SAY_NOTHING);
+        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), IGNORED);
+        daemon_join();
+        daemon_will(SAY_NOTHING);
+        before = boot_usec();
+        assert_int_equal(stage.pam_open_session(stage.pamh, 0), IGNORED);
+        daemon_join();
+        assert_asked(FRAME_OPEN);
+        /* 10 ms and what it took to get there; with a budget of its own it were 300. */
+        assert_in_range(stage.request.deadline, before, boot_usec());
+        assert_true(stage.request.deadline < before + 300 * USEC_PER_MSEC);
+}
+
 static void test_the_deadline_is_on_the_boot_clock(void **state) {
         static const char offset[] = "boottime 1000 0\n";
         uint64_t before = boot_usec();
@@ -418,6 +436,7 @@ int main(void) {
                 stage_test(test_a_socket_that_root_made_may_be_served_by_another_uid),
                 stage_test(test_a_daemon_that_never_answers_costs_the_budget),
                 stage_test(test_the_default_budget_is_in_the_frame),
+                stage_test(test_account_and_open_share_one_budget),
                 stage_test(test_the_deadline_is_on_the_boot_clock),
                 stage_test(test_a_full_backlog_costs_the_budget),
                 stage_test(test_a_short_reply_is_trouble),
