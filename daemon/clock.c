@@ -52,6 +52,13 @@ struct moment clock_now(void) {
         return now;
 }
 
+usec_t clock_from_boot(usec_t boot) {
+#ifdef SESSJWT_TEST_HOOKS
+        boot += (usec_t) clock_offsets()[1];
+#endif
+        return boot;
+}
+
 static int hex_digit(char c) {
         if (c >= '0' && c <= '9')
                 return c - '0';

@@ -21,6 +21,10 @@ struct boot_id {
 
 struct moment clock_now(void);
 
+/* A time that somebody else read from CLOCK_BOOTTIME (a module's deadline, the start of a process), as
+ * clock_now tells it: itself, but in a test build whose clock was moved. */
+usec_t clock_from_boot(usec_t boot);
+
 /* /proc/sys/kernel/random/boot_id. 0 or negative errno. */
 int clock_boot_id(struct boot_id *ret);
 bool boot_id_equal(const struct boot_id *a, const struct boot_id *b);

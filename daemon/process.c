@@ -152,5 +152,5 @@ size_t process_descendants(pid_t pid, pid_t *ret, size_t max) {
 usec_t process_started(const struct process *process) {
         long hertz = sysconf(_SC_CLK_TCK);
 
-        return process->start * (USEC_PER_SEC / (usec_t) (hertz > 0 ? hertz : 100));
+        return clock_from_boot(process->start * (USEC_PER_SEC / (usec_t) (hertz > 0 ? hertz : 100)));
 }

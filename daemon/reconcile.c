@@ -55,7 +55,7 @@ static int reconcile_slice(
         for (int i = 0; r == 0 && i < SESSIONS_PER_TURN; i++) {
                 struct session session;
 
-                r = store_next_session(txn, cursor, &session);
+                r = store_next_session_by_user(txn, cursor, &session);
                 if (r == 0)
                         r = reconcile_session(service, leaders, txn, &session, &effects, now);
         }

@@ -172,6 +172,7 @@ static struct login *make_login(
                 refuse_frame(waiter->fd, r, version, field);
                 return NULL;
         }
+        login->frame.deadline = clock_from_boot(login->frame.deadline);
         login->service = &server->service;
         login->config = config_ref(server->config);
         login->pidfd = *pidfd >= 0 ? TAKE_FD(*pidfd) : pidfd_of_peer(waiter->fd, waiter->connected_boot);

@@ -100,11 +100,15 @@ static int run_change(struct change *change, struct store_txn *turn_txn) {
         if (r < 0)
                 return r;
         change->result = change->run(change, txn);
-        if (change->result < 0) {
-                effects_clear(&change->effects);
-                return 0; /* undone by the abort, alone */
+        /* What a change did wrong is undone with it alone; if the store itself has failed, the turn's commit says so. */
+        if (change->result >= 0) {
+                r = store_commit(&txn);
+                if (r < 0)
+                        change->result = r;
         }
-        return store_commit(&txn);
+        if (change->result < 0)
+                effects_clear(&change->effects);
+        return 0;
 }
 
 /* Runs and commits these as one turn. On failure no change of them was kept. */
