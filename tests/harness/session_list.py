@@ -1,4 +1,4 @@
-"""session_list: the sessions of one daemon as root sees them, and how its log says that they began and ended."""
+"""session_list: the sessions of one daemon: root's list of them, and what its log says of them."""
 import re
 
 from .varlink import Varlink
