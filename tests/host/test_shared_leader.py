@@ -8,7 +8,8 @@ import time
 from harness import Clock, Daemon, Host, PamApp, PamStack, SessionList, Varlink, eventually, processes
 from harness.passing import pass_time, rounds
 
-TERM_KILL_KILL = (2, 1, 5, 1, 1)  # a denied login's grace, the terminal's moment, then SIGTERM, SIGKILL, SIGKILL
+# A denied login's grace, the moment for a terminal, from SIGTERM to SIGKILL, to the leader's SIGKILL, and more.
+TERM_KILL_KILL = (2, 1, 5, 1, 1)
 
 host = Host()
 host.add_user("carol")
@@ -44,7 +45,7 @@ def log_in(app, handle, user, source="192.0.2.7", service="sshd"):
 
 
 def assert_spared(app):
-    """The process has not been signalled, and is not when all the time has passed that a termination takes."""
+    """The process is not signalled in all the time that a termination takes."""
     pass_time(daemon, *TERM_KILL_KILL)
     assert processes.is_alive(app.pid)
     assert int(app.ask("pid").name) == app.pid
