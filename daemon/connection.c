@@ -66,7 +66,7 @@ int connections_add(
                                        : (uint32_t) connections->n_used++;
         connection->fd = TAKE_FD(*fd);
         connection->slot = slot;
-        connection->generation = ++connections->generations[slot];
+        connection->generation = ++connections->generations[slot] & CONNECTION_GENERATION_MASK;
         connection->peer = *peer;
         connection->last_active = peer->connected_boot;
         connections->slots[slot] = connection;

@@ -10,6 +10,9 @@
 #include "daemon/request.h"
 #include "daemon/stream.h"
 
+/* What of a generation travels with an event of epoll, beside the slot. */
+#define CONNECTION_GENERATION_MASK 0xffffffu
+
 struct connection {
         int fd;
         uint32_t slot;

@@ -51,7 +51,7 @@ void server_accept_public(struct server *server) {
                 }
                 connection->interest = EPOLLIN;
                 r = server_watch(server, connection->fd, EPOLLIN, WATCH_PUBLIC,
-                        ((uint64_t) (connection->generation & 0xffffff) << 32) | connection->slot);
+                        ((uint64_t) connection->generation << 32) | connection->slot);
                 if (r < 0)
                         connections_remove(server->connections, connection);
         }
@@ -72,7 +72,7 @@ static void update_interest(struct server *server, struct connection *connection
         (void) epoll_ctl(server->epoll, EPOLL_CTL_MOD, connection->fd,
                 &(struct epoll_event){ .events = interest,
                         .data.u64 = ((uint64_t) WATCH_PUBLIC << 56) |
-                                    ((uint64_t) (connection->generation & 0xffffff) << 32) |
+                                    ((uint64_t) connection->generation << 32) |
                                     connection->slot });
 }
 
