@@ -15,4 +15,5 @@ from .sshd import Sshd
 from .ssh import Ssh
 from .terminal import Terminal
 from .pam_app import PamApp
+from .pam_login import PamLogin
 from . import processes

@@ -4,13 +4,16 @@
  * start HANDLE SERVICE USER           item HANDLE RHOST|TTY|RUSER|USER VALUE      putenv HANDLE NAME=VALUE
  * account|open|close HANDLE [silent]  getenv HANDLE NAME                          end HANDLE [data-silent]
  * fork-close HANDLE                   pid                                         quit
+ * run HANDLE UID COMMAND
  *
  * rc=<number> <PAM constant, or the value>[ text=<messages of the conversation joined by |>]
  *
  * getenv answers with the value as text (PAM_BAD_ITEM if there is none), pid with the number in the
- * constant's place. Values run to the end of the line; in them and in texts \n is a newline and \\ a
- * backslash. Prompts are refused. */
+ * constant's place, run with the command's status and its output as text. Values run to the end of the
+ * line; in them and in texts \n is a newline and \\ a backslash. Prompts are refused. */
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +193,44 @@ static int on_fork_close(size_t handle, char *rest) {
         return WEXITSTATUS(status);
 }
 
+static void become_command(uid_t uid, const char *command, const int output[2]) {
+        int null = open("/dev/null", O_RDONLY);
+
+        if (null < 0 || dup2(null, 0) < 0 || dup2(output[1], 1) < 0 || dup2(output[1], 2) < 0)
+                _exit(126);
+        close(output[0]);
+        close(output[1]);
+        if (setgroups(0, NULL) < 0 || setgid(uid) < 0 || setuid(uid) < 0)
+                _exit(126);
+        execl("/bin/sh", "sh", "-c", command, (char *) NULL);
+        _exit(127);
+}
+
+/* As a login program starts the user's shell: a child, which is so in the sessions that this process
+ * leads. */
+static int on_run(size_t handle, char *rest) {
+        uid_t uid = (uid_t) strtoul(take_word(&rest), NULL, 10);
+        const char *command = take_value(rest);
+        int output[2], status;
+        size_t used = 0;
+        ssize_t n;
+        pid_t child;
+
+        if (pipe2(output, O_CLOEXEC) < 0)
+                return PAM_ABORT;
+        child = fork();
+        if (child == 0)
+                become_command(uid, command, output);
+        close(output[1]);
+        while ((n = read(output[0], heard + used, sizeof(heard) - 1 - used)) > 0)
+                used += (size_t) n;
+        heard[used] = '\0';
+        close(output[0]);
+        if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status))
+                return PAM_ABORT;
+        return WEXITSTATUS(status);
+}
+
 static int on_end(size_t handle, char *rest) {
         int flag = strcmp(take_word(&rest), "data-silent") == 0 ? PAM_DATA_SILENT : 0;
 
@@ -208,6 +249,7 @@ static const struct command {
         { "open", on_open },
         { "close", on_close },
         { "fork-close", on_fork_close },
+        { "run", on_run },
         { "end", on_end },
 };
 
@@ -223,7 +265,8 @@ static int run(const char *name, char *rest) {
                         if (!handles[handle].pamh && commands[i].run != on_start)
                                 return BAD_COMMAND;
                         rc = commands[i].run(handle, rest);
-                        handles[handle].last = rc == BAD_COMMAND ? PAM_SUCCESS : rc;
+                        if (commands[i].run != on_run)
+                                handles[handle].last = rc == BAD_COMMAND ? PAM_SUCCESS : rc;
                         if (commands[i].run == on_end)
                                 handles[handle].pamh = NULL;
                 }

@@ -96,6 +96,11 @@ class PamApp:
         """pam_close_session in a child of the program."""
         return self.ask("fork-close", handle)
 
+    def run(self, handle, uid, command):
+        """A command of sh as this uid, in a child of the program: so in the sessions that it leads. The
+        answer's rc is the command's status, its text what the command printed."""
+        return self.ask("run", handle, uid, _escape(command))
+
     def end(self, handle, data_silent=False):
         """pam_end."""
         return self.ask("end", handle, *(["data-silent"] if data_silent else []))

@@ -107,8 +107,8 @@ class Varlink:
         call = {"method": method, "parameters": parameters or {}, **flags}
         self.send_raw(json.dumps(call).encode() + b"\0")
 
-    def read_reply(self):
-        """The next reply as a dict, or None when the daemon has hung up."""
+    def read_raw(self):
+        """The next reply's bytes without their NUL, or None when the daemon has hung up."""
         while b"\0" not in self._buffer:
             try:
                 data = self._sock.recv(65536)
@@ -118,7 +118,12 @@ class Varlink:
                 return None
             self._buffer += data
         text, _nul, self._buffer = self._buffer.partition(b"\0")
-        return json.loads(text)
+        return text
+
+    def read_reply(self):
+        """The next reply as a dict, or None when the daemon has hung up."""
+        text = self.read_raw()
+        return None if text is None else json.loads(text)
 
     def _result(self):
         reply = self.read_reply()
