@@ -19,7 +19,7 @@ static const struct method methods[] = {
         { "org.sessjwt.RevokeOthers", OWNER, CHANGES, on_revoke_others },
         { "org.sessjwt.RevokeAll", OWNER, CHANGES, on_revoke_all },
         { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health },
-        { "org.sessjwt.Reload", ROOT, RELOADS, NULL },
+        { "org.sessjwt.Reload", ROOT, RELOADS, on_reload },
 };
 
 static bool method_is_allowed(const struct method *method, const struct peer *peer) {

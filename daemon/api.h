@@ -88,3 +88,4 @@ int on_revoke_session(struct request *q);
 int on_revoke_others(struct request *q);
 int on_revoke_all(struct request *q);
 int on_get_health(struct request *q);
+int on_reload(struct request *q); /* only reads its parameters: there must be none */

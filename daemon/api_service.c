@@ -108,3 +108,7 @@ int on_get_health(struct request *q) {
         }
         return 0;
 }
+
+int on_reload(struct request *q) {
+        return api_read(q, no_fields, NULL);
+}

@@ -232,7 +232,9 @@ static int handle_call(struct server *server, struct connection *connection, con
                                 return 0;
                         break;
                 case RELOADS:
-                        r = begin_reload(server, connection, text, size);
+                        r = q->method->handler(q);
+                        if (r == 0)
+                                r = begin_reload(server, connection, text, size);
                         if (r == 0)
                                 return 0;
                         break;
