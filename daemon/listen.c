@@ -2,6 +2,7 @@
 #include "daemon/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +19,9 @@ static int take_from_systemd(struct listeners *ret) {
         int n = sd_listen_fds(1);
 
         for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++) {
+                /* systemd hands them over blocking, and accept is called until there is nobody left. */
+                if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+                        return -errno;
                 if (sd_is_socket(fd, AF_UNIX, SOCK_SEQPACKET, 1) > 0)
                         listeners.login = fd;
                 else if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0)
