@@ -183,8 +183,8 @@ int leader_reopen(const struct leader_id *id) {
         struct leader_id now;
         int r;
 
-        if (pidfd < 0)
-                return errno == EINVAL ? -ESRCH : -errno; /* EINVAL: the pid is a thread's now */
+        if (pidfd < 0) /* the pid is a thread's now: EINVAL, since Linux 6.16 ENOENT */
+                return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
         r = leader_identify(pidfd, &id->boot, &now);
         if (r < 0)
                 return r;
