@@ -5,6 +5,7 @@ import signal
 
 from harness import (PASSWORD, Clock, Daemon, Host, PamApp, PamStack, SessionList, Ssh, Sshd, Terminal,
                      VarlinkError, eventually, later, need, never, processes)
+from harness.passing import pass_time
 
 NESTED = ("su", "su-l", "sudo", "sudo-i", "runuser", "runuser-l", "doas", "polkit-1", "systemd-run0", "chsh",
           "chfn", "passwd")
@@ -290,7 +291,7 @@ def test_an_unknown_service_is_revoked_and_not_signalled():
     session = sessions.one("alice")
     assert sessions.call("RevokeSession", sessionId=session["sessionId"])["revokedCount"] == 1
     assert sessions.wait_end(session["sessionId"]) == "revoked"
-    pass_time(5, 2, 60)
+    pass_time(daemon, 5, 2, 60)
     assert processes.is_alive(app.pid)
     assert app.close_session(1).rc == 0 and app.end(1).rc == 0, "its close goes well all the same"
     try:
@@ -298,14 +299,6 @@ def test_an_unknown_service_is_revoked_and_not_signalled():
         raise AssertionError("a session that has ended is shown")
     except VarlinkError as error:
         assert error.name == "org.sessjwt.SessionNotFound"
-
-
-def pass_time(*seconds):
-    """The daemon's clock goes on, and what was due is done."""
-    for step in seconds:
-        clock.advance(step)
-        sessions.call("GetHealth")
-        sessions.call("GetHealth")
 
 
 def test_an_unknown_service_neither_counts_nor_is_evicted():
@@ -341,9 +334,9 @@ def test_an_unknown_service_expires_and_is_not_signalled():
     app = open_tracked()
     session = sessions.one("alice")
     assert session["expiresAt"]
-    pass_time(3599)
+    pass_time(daemon, 3599)
     assert sessions.one("alice")["state"] == "live"
-    pass_time(2, 5, 2, 60)
+    pass_time(daemon, 2, 5, 2, 60)
     assert sessions.wait_end(session["sessionId"]) == "expired"
     assert processes.is_alive(app.pid)
 
@@ -356,6 +349,6 @@ def test_a_program_that_also_holds_an_unknown_service_is_not_signalled():
     counted, = [row for row in sessions.of("alice") if row["class"] == "counted"]
     ssh.start("alice", key="laptop").wait_open()
     assert sessions.wait_end(counted["sessionId"]) == "evicted"
-    pass_time(5, 2, 60)
+    pass_time(daemon, 5, 2, 60)
     never(lambda: not processes.is_alive(app.pid), 0.1)
     eventually(lambda: [row["class"] for row in sessions.of("alice")] == ["tracked", "counted"])
