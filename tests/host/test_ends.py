@@ -25,9 +25,15 @@ ssh.trust("toor", "laptop")
 
 def log_in(user="alice", **how):
     """A login that stays, its session's id, and its leader."""
+    wait_empty()
     login = ssh.start(user, key="laptop", **how).wait_open()
     session = sessions.one(user)
     return login, session["sessionId"], session["leader"]
+
+
+def wait_empty():
+    """Nothing is left of the test before."""
+    eventually(lambda: not sessions.of(), what="no session of an earlier test")
 
 
 def check_ended(sid, reason, leader):
@@ -168,6 +174,7 @@ def test_a_login_that_ended_while_the_daemon_was_down_is_lost():
 
 
 def test_only_what_has_gone_is_lost():
+    wait_empty()
     gone = ssh.start("alice", key="laptop").wait_open()
     gone_sid, = sessions.ids("alice")
     stays = ssh.start("alice", key="phone").wait_open()
@@ -185,6 +192,7 @@ def test_only_what_has_gone_is_lost():
 
 
 def test_a_login_made_while_the_daemon_was_down_is_no_session():
+    wait_empty()
     daemon.stop()
     login = ssh.start("alice", key="laptop").wait_open()
     assert login.run("echo $SESSJWT_SESSION_ID") == "\n"
@@ -209,6 +217,7 @@ def test_another_boot_ends_all_sessions_as_reboot_and_signals_none_of_their_proc
 
 
 def test_many_logins_that_end_while_the_daemon_is_down_leave_nothing():
+    wait_empty()
     app = PamApp(host)
     for handle in range(300):
         app.begin(handle, "tool", "bob")

@@ -36,7 +36,8 @@ write_stacks()
 
 
 def set_config(text):
-    """Another configuration, by reload; also the way back to none."""
+    """Another configuration, by reload, for a test that begins with it: nothing is left of the one before."""
+    eventually(lambda: not sessions.of(), what="no session of an earlier test")
     daemon.write_config(text)
     sessions.call("Reload")
 
