@@ -27,8 +27,9 @@ class SessionList:
         return self.call("ListSessions", **({"user": user} if user else {"all": True}))["sessions"]
 
     def one(self, user):
-        """The user's session, which must be the only one."""
-        found = self.of(user)
+        """The user's session, which must be the only one. Waits for it: sshd lets a client know that it is in
+        before it opens the session, so that with -N nothing else says when."""
+        found = eventually(lambda: self.of(user), what=f"a session of {user}")
         assert len(found) == 1, f"{user} has {len(found)} sessions: {found}"
         return found[0]
 
