@@ -7,9 +7,9 @@ HANDLE = 1
 
 
 class PamLogin:
-    """One open session, by a program that is its leader. environment: PAM's (SSH_AUTH_INFO_0, …); items: the
-    other PAM items (TTY=…). rhost: tells devices apart. The service's stack must be there: PamStack(host,
-    "sshd", like="bare")."""
+    """One open session, by a program that is its leader. environment: PAM's (SSH_AUTH_INFO_0, …); items:
+    the other PAM items (TTY=…). rhost: tells devices apart. The service's stack must be there:
+    PamStack(host, "sshd", like="bare")."""
 
     def __init__(self, host, user, service="sshd", rhost="192.0.2.10", environment=None, **items):
         self.app = PamApp(host)
