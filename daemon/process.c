@@ -14,11 +14,6 @@
 
 #define PROC_TEXT_MAX 4096
 
-static void cleanup_dir(DIR **dir) {
-        if (*dir)
-                closedir(*dir);
-}
-
 /* Reads a small file of /proc whole. Returns its length or negative errno. */
 static ssize_t proc_read(const char *path, char *buf, size_t size) {
         _cleanup_(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
