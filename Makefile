@@ -41,14 +41,17 @@ LIBS_command    = $(call pc,--libs smartcols)
 
 # ---- rooms ----------------------------------------------------------------------------------------------------------
 # Up to `verify` the rooms of client/ are everybody's; the daemon links them and never libsessjwt.
-CONTRACT_ROOMS  := json json_writer message base64url digest reason jws keyset verify
+CONTRACT_ROOMS  := json json_writer message config_files base64url digest reason jws keyset verify
+# The command is linked to the library as any application would be; of the contract it takes the pure rooms that it
+# reads replies and finds configuration files with.
+COMMAND_ROOMS   := json json_writer config_files
 COMMAND_SOURCES := $(sort client/sessjwt.c $(wildcard client/command*.c))
 MODULE_ROOMS    := $(patsubst pam/%.c,%,$(wildcard pam/*.c))
 DAEMON_ROOMS    := $(patsubst daemon/%.c,%,$(wildcard daemon/*.c))
 
 contract_objects := $(CONTRACT_ROOMS:%=$(B)/client/%.o)
 library_objects  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard client/libsessjwt*.c)))
-command_objects  := $(COMMAND_SOURCES:%.c=$(B)/%.o)
+command_objects  := $(COMMAND_SOURCES:%.c=$(B)/%.o) $(COMMAND_ROOMS:%=$(B)/client/%.o)
 module_objects   := $(MODULE_ROOMS:%=$(B)/pam/%.o)
 daemon_objects   := $(DAEMON_ROOMS:%=$(B)/daemon/%.o) $(B)/pam/frame.o
 hooked_objects   := $(DAEMON_ROOMS:%=$(B)/hooked/daemon/%.o) $(B)/pam/frame.o
@@ -109,10 +112,9 @@ $(LIBRARY): $(library_objects) $(B)/contract.a client/libsessjwt.map
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libsessjwt.so.0 -Wl,--version-script=client/libsessjwt.map -Wl,-z,defs \
 		-o $@ $(library_objects) $(B)/contract.a $(LIBS_openssl) && ln -sf libsessjwt.so.0 $(B)/libsessjwt.so
 
-# The command is linked to the library as any application would be; of the contract it takes the pure rooms it reads replies with.
-$(B)/sessjwt: $(command_objects) $(B)/client/json.o $(B)/client/json_writer.o $(LIBRARY)
+$(B)/sessjwt: $(command_objects) $(LIBRARY)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) $(B)/client/json.o $(B)/client/json_writer.o -L$(B) -lsessjwt $(LIBS_command) \
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) -L$(B) -lsessjwt $(LIBS_command) \
 		-Wl,-rpath,$(if $(BUILD_RPATH),$(BUILD_RPATH),'$$ORIGIN')
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
@@ -143,10 +145,10 @@ demo: ## a private sshd, two keys, a single-device policy: watch logins become s
 	@tests/harness/demo $(if $(SHELL_AFTER),--shell)
 
 # The installed command finds the library where the system keeps libraries.
-$(B)/installed/sessjwt: $(command_objects) $(B)/client/json.o $(B)/client/json_writer.o $(LIBRARY)
+$(B)/installed/sessjwt: $(command_objects) $(LIBRARY)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) $(B)/client/json.o $(B)/client/json_writer.o \
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) \
 		-L$(B) -lsessjwt $(LIBS_command)
 
 $(B)/installed/%: %.in

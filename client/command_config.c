@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "client/cleanup.h"
-#include "client/config_files.c" /* to be .h as soon as the Makefile links the room */
+#include "client/config_files.h"
 
 /* Copies a file to stdout; only a regular one, since any other could keep us waiting. 0 or negative errno. */
 static int copy_file(const char *path) {
@@ -29,13 +29,14 @@ static int copy_file(const char *path) {
 }
 
 int command_cat_config(struct command *command) {
+        static const char *const mains[] = { SESSJWT_CONFIG_FILE, SESSJWT_VENDOR_CONFIG_FILE, NULL };
         _cleanup_(config_files_done) struct config_files files = { 0 };
         int r, status = STATUS_DONE;
 
-        r = config_files_list(CONFIG_VENDOR_DIR, CONFIG_ETC_DIR, &files);
+        r = config_files_list(mains, &files);
         if (r < 0) {
-                fprintf(stderr, "sessjwt: Cannot look into %s and %s: %s\n", CONFIG_VENDOR_DIR,
-                        CONFIG_ETC_DIR, strerror(-r));
+                fprintf(stderr, "sessjwt: Cannot look for %s, %s and their drop-ins: %s\n", mains[0],
+                        mains[1], strerror(-r));
                 return STATUS_FAILED;
         }
         for (size_t i = 0; i < files.n; i++) {

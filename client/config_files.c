@@ -12,9 +12,6 @@
 
 #include "client/cleanup.h"
 
-#define MAIN_NAME   "sessjwtd.conf"
-#define DROP_IN_DIR "sessjwtd.conf.d"
-
 void config_files_done(struct config_files *files) {
         for (size_t i = 0; i < files->n; i++)
                 free(files->paths[i]);
@@ -29,7 +26,7 @@ static int add(struct config_files *files, char *path) {
         if (!owned)
                 return -ENOMEM;
         if (!files->paths)
-                files->paths = calloc(CONFIG_FILES_MAX, sizeof *files->paths);
+                files->paths = calloc(CONFIG_FILES_MAX, sizeof(*files->paths));
         if (!files->paths)
                 return -ENOMEM;
         if (files->n == CONFIG_FILES_MAX)
@@ -38,10 +35,10 @@ static int add(struct config_files *files, char *path) {
         return 0;
 }
 
-static char *join(const char *dir, const char *name) {
+static char *join(const char *a, const char *b, const char *c) {
         char *path;
 
-        return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+        return asprintf(&path, "%s%s%s", a, b, c) < 0 ? NULL : path;
 }
 
 /* Whether path leads to /dev/null, through however many links. */
@@ -51,9 +48,15 @@ static bool is_mask(const char *path) {
         return realpath(path, target) && strcmp(target, "/dev/null") == 0;
 }
 
-/* A link that leads nowhere counts: its reader says so. */
-static bool exists(const char *path) {
-        return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+static int add_main(const char *const *mains, struct config_files *files) {
+        for (; *mains; mains++) {
+                /* A link that leads nowhere is there: its reader says so. */
+                if (faccessat(AT_FDCWD, *mains, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                        return is_mask(*mains) ? 0 : add(files, strdup(*mains));
+                if (errno != ENOENT)
+                        return -errno;
+        }
+        return 0;
 }
 
 static const char *base_name(const char *path) {
@@ -61,104 +64,56 @@ static const char *base_name(const char *path) {
 }
 
 static int by_name(const void *a, const void *b) {
-        return strcmp(base_name(*(char *const *)a), base_name(*(char *const *)b));
+        return strcmp(base_name(*(char *const *) a), base_name(*(char *const *) b));
 }
 
-static bool is_config_name(const char *name) {
-        size_t size = strlen(name);
+static bool is_drop_in_name(const char *name) {
+        size_t size = strlen(name), suffix = strlen(".conf");
 
-        return name[0] != '.' && size > strlen(".conf") &&
-               strcmp(name + size - strlen(".conf"), ".conf") == 0;
+        return name[0] != '.' && size > suffix && strcmp(name + size - suffix, ".conf") == 0;
 }
 
-static void close_dir(DIR **dir) {
-        if (*dir)
-                closedir(*dir);
+static bool has_name(const struct config_files *files, const char *name) {
+        for (size_t i = 0; i < files->n; i++)
+                if (strcmp(base_name(files->paths[i]), name) == 0)
+                        return true;
+        return false;
 }
 
-/* The *.conf of one drop-in folder, by name. */
-static int list_dir(const char *root, struct config_files *ret) {
-        _cleanup_(config_files_done) struct config_files files = { 0 };
-        _cleanup_(cleanup_free) char *path = join(root, DROP_IN_DIR);
-        _cleanup_(close_dir) DIR *dir = path ? opendir(path) : NULL;
-        int r;
-
-        if (!path)
-                return -ENOMEM;
-        if (!dir && errno != ENOENT)
-                return -errno;
-        while (dir) {
-                struct dirent *entry;
-
-                errno = 0;
-                entry = readdir(dir);
-                if (!entry && errno)
-                        return -errno;
-                if (!entry)
-                        break;
-                if (!is_config_name(entry->d_name))
-                        continue;
-                r = add(&files, join(path, entry->d_name));
-                if (r < 0)
-                        return r;
-        }
-        if (files.n > 0)
-                qsort(files.paths, files.n, sizeof *files.paths, by_name);
-        *ret = files;
-        files = (struct config_files){ 0 };
-        return 0;
-}
-
-static int add_main(const char *vendor_dir, const char *etc_dir, struct config_files *files) {
-        _cleanup_(cleanup_free) char *vendor = join(vendor_dir, MAIN_NAME);
-        _cleanup_(cleanup_free) char *etc = join(etc_dir, MAIN_NAME);
-
-        if (!vendor || !etc)
-                return -ENOMEM;
-        if (exists(etc))
-                return is_mask(etc) ? 0 : add(files, TAKE(etc));
-        return exists(vendor) ? add(files, TAKE(vendor)) : 0;
-}
-
-/* Merges two sorted lists; where both have a name, etc's file stands for both. */
-static int add_drop_ins(struct config_files *vendor, struct config_files *etc, struct config_files *files) {
-        size_t v = 0, e = 0;
+/* The drop-ins of one place, but for names that a better one has. */
+static int add_drop_ins(const char *main, struct config_files *drop_ins) {
+        _cleanup_(cleanup_free) char *folder = join(main, ".d", "");
+        _cleanup_(cleanup_dir) DIR *dir = folder ? opendir(folder) : NULL;
+        struct dirent *entry;
         int r = 0;
 
-        while (r == 0 && (v < vendor->n || e < etc->n)) {
-                int order = v == vendor->n ? 1
-                            : e == etc->n  ? -1
-                                           : by_name(&vendor->paths[v], &etc->paths[e]);
-
-                if (order < 0) {
-                        r = add(files, TAKE(vendor->paths[v++]));
-                        continue;
-                }
-                if (order == 0)
-                        v++;
-                if (!is_mask(etc->paths[e]))
-                        r = add(files, TAKE(etc->paths[e]));
-                e++;
+        if (!folder)
+                return -ENOMEM;
+        if (!dir)
+                return errno == ENOENT ? 0 : -errno;
+        while (r == 0) {
+                errno = 0;
+                entry = readdir(dir);
+                if (!entry)
+                        return -errno;
+                if (is_drop_in_name(entry->d_name) && !has_name(drop_ins, entry->d_name))
+                        r = add(drop_ins, join(folder, "/", entry->d_name));
         }
         return r;
 }
 
-int config_files_list(const char *vendor_dir, const char *etc_dir, struct config_files *ret) {
-        _cleanup_(config_files_done) struct config_files files = { 0 };
-        _cleanup_(config_files_done) struct config_files vendor = { 0 };
-        _cleanup_(config_files_done) struct config_files etc = { 0 };
+int config_files_list(const char *const *mains, struct config_files *ret) {
+        _cleanup_(config_files_done) struct config_files files = { 0 }, drop_ins = { 0 };
         int r;
 
-        r = add_main(vendor_dir, etc_dir, &files);
-        if (r < 0)
-                return r;
-        r = list_dir(vendor_dir, &vendor);
-        if (r < 0)
-                return r;
-        r = list_dir(etc_dir, &etc);
-        if (r < 0)
-                return r;
-        r = add_drop_ins(&vendor, &etc, &files);
+        r = add_main(mains, &files);
+        for (; r == 0 && *mains; mains++)
+                r = add_drop_ins(*mains, &drop_ins);
+        if (r == 0 && drop_ins.n > 0)
+                qsort(drop_ins.paths, drop_ins.n, sizeof(*drop_ins.paths), by_name);
+        for (size_t i = 0; r == 0 && i < drop_ins.n; i++)
+                if (!is_mask(drop_ins.paths[i]))
+                        r = add(&files, TAKE(drop_ins.paths[i]));
         if (r < 0)
                 return r;
         *ret = files;

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include "client/cleanup.h"
-#include "daemon/config_files.h"
+#include "client/config_files.h"
+#include "daemon/config_file.h"
 #include "daemon/config_table.h"
 #include "daemon/ini.h"
 
@@ -358,7 +359,7 @@ static int read_file(struct reader *reader, const char *path) {
         size_t size;
         int r;
 
-        r = config_files_read(path, CONFIG_FILE_MAX, &text, &size, reader->error, CONFIG_ERROR_MAX);
+        r = config_file_read(path, CONFIG_FILE_MAX, &text, &size, reader->error, CONFIG_ERROR_MAX);
         if (r)
                 return r;
         if (note_file(reader->config, path))
@@ -366,14 +367,26 @@ static int read_file(struct reader *reader, const char *path) {
         return read_text(reader, path, text, size);
 }
 
-int config_load(const char *file, struct config **ret, char error[static CONFIG_ERROR_MAX]) {
+/* The files that count; one that was named must be there. */
+static int find_files(const char *file, struct config_files *ret, char error[static CONFIG_ERROR_MAX]) {
         const char *const mains[] = { file ? file : SESSJWT_CONFIG_FILE,
                 file ? NULL : SESSJWT_VENDOR_CONFIG_FILE, NULL };
-        _cleanup_(config_files_clear) struct config_files files = { 0 };
+        int r;
+
+        r = file && access(file, F_OK) < 0 ? -errno : config_files_list(mains, ret);
+        if (r == -E2BIG)
+                snprintf(error, CONFIG_ERROR_MAX, "%.512s.d: more than %d files", *mains, CONFIG_FILES_MAX);
+        else if (r)
+                snprintf(error, CONFIG_ERROR_MAX, "%.512s: cannot be read: %s", *mains, strerror(-r));
+        return r;
+}
+
+int config_load(const char *file, struct config **ret, char error[static CONFIG_ERROR_MAX]) {
+        _cleanup_(config_files_done) struct config_files files = { 0 };
         _cleanup_(reader_free) struct reader *reader = NULL;
         int r;
 
-        r = config_files_find(mains, file != NULL, &files, error, CONFIG_ERROR_MAX);
+        r = find_files(file, &files, error);
         if (r)
                 return r;
         r = reader_new(error, &reader);

@@ -1,5 +1,5 @@
 /* config: the value and what is asked of it; the errors of reading are in test_config_read, the files in
- * test_config_files. */
+ * test_config_file. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

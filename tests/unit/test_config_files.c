@@ -1,13 +1,13 @@
-/* config_files: which files count, in which order, and which are not to be trusted; and config_load over
- * real ones. */
+/* config_files: which files count, in which order. Real folders, and what is expected of them. */
 #include <stdarg.h>
-#include <stddef.h>
 #include <setjmp.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,276 +15,217 @@
 #include <unistd.h>
 
 #include "client/cleanup.h"
-#include "daemon/config.h"
-#include "daemon/config_files.h"
+#include "client/config_files.h"
 
-static char folder[64];
-static char error[CONFIG_ERROR_MAX];
+static char root[32], vendor[64], etc[64];
+static char etc_main[128], vendor_main[128];
+static const char *const mains[] = { etc_main, vendor_main, NULL };
 
-static int make_folder(void **state) {
-        strcpy(folder, "/tmp/test_config_files.XXXXXX");
-        if (!mkdtemp(folder) || chdir(folder) < 0)
-                return -1;
-        error[0] = '\0';
-        return mkdir("etc", 0755) || mkdir("etc/a.conf.d", 0755) || mkdir("usr", 0755) ||
-               mkdir("usr/a.conf.d", 0755);
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
 }
 
-static int remove_folder(void **state) {
-        char command[128];
+static int set_up(void **state) {
+        char path[128];
 
-        snprintf(command, sizeof(command), "rm -rf %s", folder);
-        return chdir("/") < 0 || system(command) != 0;
+        strcpy(root, "/tmp/sessjwt-XXXXXX");
+        assert_non_null(mkdtemp(root));
+        snprintf(vendor, sizeof(vendor), "%s/vendor", root);
+        snprintf(etc, sizeof(etc), "%s/etc", root);
+        snprintf(vendor_main, sizeof(vendor_main), "%s/sessjwtd.conf", vendor);
+        snprintf(etc_main, sizeof(etc_main), "%s/sessjwtd.conf", etc);
+        for (const char **dir = (const char *[]){ vendor, etc, NULL }; *dir; dir++) {
+                assert_int_equal(mkdir(*dir, 0755), 0);
+                snprintf(path, sizeof(path), "%s/sessjwtd.conf.d", *dir);
+                assert_int_equal(mkdir(path, 0755), 0);
+        }
+        return 0;
 }
 
-static void put_file(const char *path, const char *text) {
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+static int tear_down(void **state) {
+        return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
 
+static void make(const char *dir, const char *name) {
+        char path[512];
+        int fd;
+
+        snprintf(path, sizeof(path), "%s/%s", dir, name);
+        fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
         assert_true(fd >= 0);
-        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-        assert_int_equal(fchmod(fd, 0644), 0);
         close(fd);
 }
 
-static void assert_found(const char *expected) {
-        const char *const mains[] = { "etc/a.conf", "usr/a.conf", NULL };
-        _cleanup_(config_files_clear) struct config_files files = { 0 };
-        char found[1024] = "";
+static void make_link(const char *dir, const char *name, const char *target) {
+        char path[512];
 
-        assert_int_equal(config_files_find(mains, false, &files, error, sizeof(error)), 0);
+        snprintf(path, sizeof(path), "%s/%s", dir, name);
+        assert_int_equal(symlink(target, path), 0);
+}
+
+/* expected: the paths behind root, with spaces between them. */
+static void assert_files(const char *expected) {
+        struct config_files files = { 0 };
+        char found[4096] = "";
+
+        assert_int_equal(config_files_list(mains, &files), 0);
         for (size_t i = 0; i < files.n; i++) {
                 strcat(found, i ? " " : "");
-                strcat(found, files.paths[i]);
+                strcat(found, files.paths[i] + strlen(root) + 1);
         }
         assert_string_equal(found, expected);
+        config_files_done(&files);
+        assert_null(files.paths);
 }
 
-static void assert_read(const char *path, size_t max, const char *expected) {
-        _cleanup_(cleanup_free) char *text = NULL;
-        size_t size = 0;
+static void test_no_files_and_no_folders_are_an_empty_list(void **state) {
+        static const char *const nowhere[] = { "/nonexistent/a.conf", "/nonexistent/too/a.conf", NULL };
+        struct config_files files = { 0 };
 
-        assert_int_equal(config_files_read(path, max, &text, &size, error, sizeof(error)), 0);
-        assert_int_equal(size, strlen(expected));
-        assert_string_equal(text, expected);
+        assert_files("");
+        assert_int_equal(config_files_list(nowhere, &files), 0);
+        assert_int_equal(files.n, 0);
+        config_files_done(&files);
 }
 
-static void assert_refused(const char *path, size_t max, int expected, const char *message) {
-        char *text = NULL;
-        size_t size = 7;
-
-        assert_int_equal(config_files_read(path, max, &text, &size, error, sizeof(error)), expected);
-        assert_null(text);
-        assert_int_equal(size, 7);
-        assert_string_equal(error, message);
+static void test_the_vendor_s_main_file_counts_while_there_is_no_other(void **state) {
+        make(vendor, "sessjwtd.conf");
+        assert_files("vendor/sessjwtd.conf");
+        make(etc, "sessjwtd.conf");
+        assert_files("etc/sessjwtd.conf");
 }
 
-/* ---- finding ---- */
-
-static void test_no_file_at_all_is_fine(void **state) {
-        assert_found("");
-        assert_int_equal(rmdir("usr/a.conf.d"), 0);
-        assert_int_equal(rmdir("usr"), 0);
-        assert_found("");
+static void test_drop_ins_come_behind_the_main_file_sorted_by_name_across_folders(void **state) {
+        make(etc, "sessjwtd.conf.d/50-b.conf");
+        make(vendor, "sessjwtd.conf.d/90-d.conf");
+        make(vendor, "sessjwtd.conf.d/10-a.conf");
+        make(etc, "sessjwtd.conf.d/70-c.conf");
+        make(vendor, "sessjwtd.conf");
+        assert_files("vendor/sessjwtd.conf vendor/sessjwtd.conf.d/10-a.conf etc/sessjwtd.conf.d/50-b.conf "
+                     "etc/sessjwtd.conf.d/70-c.conf vendor/sessjwtd.conf.d/90-d.conf");
 }
 
-static void test_the_main_file_of_the_better_folder_is_the_only_one(void **state) {
-        put_file("usr/a.conf", "");
-        assert_found("usr/a.conf");
-        put_file("etc/a.conf", "");
-        assert_found("etc/a.conf");
-}
-
-static void test_drop_ins_of_both_folders_come_by_name_behind_the_main_file(void **state) {
-        put_file("usr/a.conf", "");
-        put_file("usr/a.conf.d/10-b.conf", "");
-        put_file("usr/a.conf.d/30-d.conf", "");
-        put_file("etc/a.conf.d/20-c.conf", "");
-        put_file("etc/a.conf.d/05-a.conf", "");
-        assert_found("usr/a.conf etc/a.conf.d/05-a.conf usr/a.conf.d/10-b.conf etc/a.conf.d/20-c.conf"
-                     " usr/a.conf.d/30-d.conf");
-}
-
-static void test_of_two_drop_ins_with_one_name_the_better_folders_wins(void **state) {
-        put_file("usr/a.conf.d/a.conf", "");
-        put_file("etc/a.conf.d/a.conf", "");
-        assert_found("etc/a.conf.d/a.conf");
+static void test_a_drop_in_in_etc_replaces_the_vendor_s_of_the_same_name(void **state) {
+        make(vendor, "sessjwtd.conf.d/10-a.conf");
+        make(vendor, "sessjwtd.conf.d/20-b.conf");
+        make(etc, "sessjwtd.conf.d/10-a.conf");
+        assert_files("etc/sessjwtd.conf.d/10-a.conf vendor/sessjwtd.conf.d/20-b.conf");
 }
 
 static void test_a_drop_in_may_have_the_name_of_the_main_file(void **state) {
-        put_file("etc/a.conf", "");
-        put_file("etc/a.conf.d/a.conf", "");
-        assert_found("etc/a.conf etc/a.conf.d/a.conf");
+        make(etc, "sessjwtd.conf");
+        make(vendor, "sessjwtd.conf.d/sessjwtd.conf");
+        assert_files("etc/sessjwtd.conf vendor/sessjwtd.conf.d/sessjwtd.conf");
 }
 
-static void test_other_names_are_no_drop_ins(void **state) {
-        put_file("etc/a.conf.d/.hidden.conf", "");
-        put_file("etc/a.conf.d/a.conf~", "");
-        put_file("etc/a.conf.d/a.conf.dpkg-old", "");
-        put_file("etc/a.conf.d/.conf", "");
-        put_file("etc/a.conf.d/aconf", "");
-        assert_found("");
-}
-
-static void test_more_files_than_the_limit_are_refused(void **state) {
-        const char *const mains[] = { "etc/a.conf", NULL };
+static void test_a_place_alone_has_its_own_drop_ins_only(void **state) {
+        const char *const alone[] = { "sessjwtd.conf", NULL };
         struct config_files files = { 0 };
 
-        for (int i = 0; i <= CONFIG_FILES_MAX; i++) {
-                char path[64];
+        make(vendor, "sessjwtd.conf");
+        make(vendor, "sessjwtd.conf.d/10-a.conf");
+        make(etc, "sessjwtd.conf.d/20-b.conf");
+        assert_int_equal(chdir(vendor), 0);
+        assert_int_equal(config_files_list(alone, &files), 0);
+        assert_int_equal(chdir("/"), 0);
+        assert_int_equal(files.n, 2);
+        assert_string_equal(files.paths[0], "sessjwtd.conf");
+        assert_string_equal(files.paths[1], "sessjwtd.conf.d/10-a.conf");
+        config_files_done(&files);
+}
 
-                snprintf(path, sizeof(path), "etc/a.conf.d/%d.conf", i);
-                put_file(path, "");
+static void test_a_link_to_dev_null_hides_the_vendor_s_file(void **state) {
+        make(vendor, "sessjwtd.conf");
+        make(vendor, "sessjwtd.conf.d/10-a.conf");
+        make(vendor, "sessjwtd.conf.d/20-b.conf");
+        make_link(etc, "sessjwtd.conf", "/dev/null");
+        make_link(etc, "sessjwtd.conf.d/10-a.conf", "../../../../../../../../dev/null");
+        make_link(etc, "sessjwtd.conf.d/99-alone.conf", "/dev/null");
+        assert_files("vendor/sessjwtd.conf.d/20-b.conf");
+}
+
+static void test_an_empty_file_is_a_file(void **state) {
+        make(vendor, "sessjwtd.conf.d/10-a.conf");
+        make(etc, "sessjwtd.conf.d/10-a.conf");
+        assert_files("etc/sessjwtd.conf.d/10-a.conf");
+}
+
+static void test_a_link_that_leads_nowhere_is_listed_for_its_reader_to_complain(void **state) {
+        make(vendor, "sessjwtd.conf");
+        make_link(etc, "sessjwtd.conf", "gone");
+        make_link(etc, "sessjwtd.conf.d/10-a.conf", "gone");
+        assert_files("etc/sessjwtd.conf etc/sessjwtd.conf.d/10-a.conf");
+}
+
+static void test_only_names_that_end_in_conf_count(void **state) {
+        make(etc, "sessjwtd.conf.d/10-a.conf~");
+        make(etc, "sessjwtd.conf.d/10-a.conf.dpkg-old");
+        make(etc, "sessjwtd.conf.d/README");
+        make(etc, "sessjwtd.conf.d/.10-a.conf");
+        make(etc, "sessjwtd.conf.d/conf");
+        make(etc, "sessjwtd.conf.d/.conf");
+        make(etc, "other.conf");
+        assert_files("");
+}
+
+static void test_more_files_than_the_bound_are_refused(void **state) {
+        struct config_files files = { 0 };
+        char name[64];
+
+        for (int i = 0; i < CONFIG_FILES_MAX; i++) {
+                snprintf(name, sizeof(name), "sessjwtd.conf.d/%03d.conf", i);
+                make(etc, name);
         }
-        assert_int_equal(config_files_find(mains, false, &files, error, sizeof(error)), -E2BIG);
-        assert_int_equal(files.n, 0);
-        assert_string_equal(error, "etc/a.conf.d: more than 256 files");
+        assert_int_equal(config_files_list(mains, &files), 0);
+        assert_int_equal(files.n, CONFIG_FILES_MAX);
+        config_files_done(&files);
+        make(vendor, "sessjwtd.conf");
+        assert_int_equal(config_files_list(mains, &files), -E2BIG);
+        make(etc, "sessjwtd.conf.d/one-more.conf");
+        assert_int_equal(config_files_list(mains, &files), -E2BIG);
+        assert_null(files.paths);
 }
 
-/* ---- reading ---- */
+static void test_a_folder_that_is_none_is_an_error(void **state) {
+        struct config_files files = { 0 };
+        char path[128];
 
-static void test_a_file_is_read_up_to_its_limit(void **state) {
-        put_file("a", "");
-        assert_read("a", 10, "");
-        put_file("a", "0123456789");
-        assert_read("a", 10, "0123456789");
-        assert_refused("a", 9, -E2BIG, "a: is larger than 9 bytes");
+        snprintf(path, sizeof(path), "%s/sessjwtd.conf.d", etc);
+        rmdir(path);
+        make(etc, "sessjwtd.conf.d");
+        assert_int_equal(config_files_list(mains, &files), -ENOTDIR);
+        assert_null(files.paths);
 }
 
-static void test_a_missing_file_is_an_error_that_says_so(void **state) {
-        assert_refused("a", 10, -ENOENT, "a: cannot be read: No such file or directory");
-        assert_refused("a/b", 10, -ENOENT, "a/b: cannot be read: No such file or directory");
+static void test_a_place_that_cannot_be_looked_into_is_an_error(void **state) {
+        struct config_files files = { 0 };
+        const char *const places[] = { "/dev/null/a.conf", vendor_main, NULL };
+        char long_name[300] = "";
+        const char *const too_long[] = { long_name, NULL };
+
+        make(vendor, "sessjwtd.conf");
+        assert_int_equal(config_files_list(places, &files), -ENOTDIR);
+        memset(long_name, 'a', sizeof(long_name) - 1);
+        assert_int_equal(config_files_list(too_long, &files), -ENAMETOOLONG);
+        assert_null(files.paths);
 }
-
-static void test_a_link_is_followed_and_the_null_device_is_empty(void **state) {
-        put_file("a", "text");
-        assert_int_equal(symlink("a", "b"), 0);
-        assert_int_equal(symlink("/dev/null", "c"), 0);
-        assert_read("b", 10, "text");
-        assert_read("c", 10, "");
-}
-
-static void test_a_file_that_others_can_write_is_refused(void **state) {
-        put_file("a", "text");
-        assert_int_equal(chmod("a", 0664), 0);
-        assert_refused("a", 10, -EPERM,
-                "a: has mode 0664 and can be written by others than its owner; chmod go-w is right");
-        assert_int_equal(chmod("a", 0646), 0);
-        assert_refused("a", 10, -EPERM,
-                "a: has mode 0646 and can be written by others than its owner; chmod go-w is right");
-        assert_int_equal(chmod("a", 0600), 0);
-        assert_read("a", 10, "text");
-}
-
-static void test_a_file_of_another_user_is_refused(void **state) {
-        if (geteuid() != 0)
-                skip();
-        put_file("a", "text");
-        assert_int_equal(chown("a", 12345, 0), 0);
-        assert_refused("a", 10, -EPERM, "a: belongs to uid 12345; it must belong to root");
-        assert_int_equal(chown("a", 0, 12345), 0);
-        assert_read("a", 10, "text");
-}
-
-static void test_what_is_no_regular_file_is_refused_at_once(void **state) {
-        assert_int_equal(mkfifo("a", 0600), 0);
-        assert_refused("a", 10, -EINVAL, "a: is not a regular file");
-        assert_refused("etc", 10, -EINVAL, "etc: is not a regular file");
-        assert_refused("/dev/zero", 10, -EINVAL, "/dev/zero: is not a regular file");
-}
-
-/* ---- config_load ---- */
-
-static struct config *load(const char *path) {
-        struct config *config = NULL;
-
-        if (config_load(path, &config, error))
-                fail_msg("%s", error);
-        return config;
-}
-
-static void assert_load_error(int expected, const char *message) {
-        struct config *config = NULL;
-
-        assert_int_equal(config_load("etc/a.conf", &config, error), expected);
-        assert_null(config);
-        if (strncmp(error, message, strlen(message)) != 0)
-                fail_msg("%s", error);
-}
-
-static void test_a_drop_in_overrides_key_by_key(void **state) {
-        _cleanup_(config_unref) struct config *config = NULL;
-
-        put_file("etc/a.conf", "[policy p]\nmax_devices = 1\nmax_sessions = 1\nusers = alice\n[policy q]\n");
-        put_file("etc/a.conf.d/a.conf", "[policy o]\n[policy p]\nmax_devices = 2\nusers = bob carol\n");
-        put_file("etc/a.conf.d/b.conf", "[policy p]\nmax_devices = 3\n");
-        config = load("etc/a.conf");
-        assert_int_equal(config->n_policies, 4);
-        assert_string_equal(config->policies[0].name, "p");
-        assert_string_equal(config->policies[1].name, "q");
-        assert_string_equal(config->policies[2].name, "o");
-        assert_string_equal(config->policies[3].name, "default");
-        assert_int_equal(config->policies[0].max_devices, 3);
-        assert_int_equal(config->policies[0].max_sessions, 1);
-        assert_int_equal(config->policies[0].users.n, 2);
-        assert_string_equal(config->policies[0].users.names[0], "bob");
-}
-
-static void test_an_error_in_a_drop_in_names_that_file(void **state) {
-        put_file("etc/a.conf", "[realm acme]\n");
-        put_file("etc/a.conf.d/a.conf", "[policy p]\nrealm = acne\n");
-        put_file("etc/a.conf.d/b.conf", "\n[policy p]\nenforce = yes\n\n");
-        assert_load_error(-EINVAL, "etc/a.conf.d/a.conf:2: realm: there is no realm 'acne'");
-        put_file("etc/a.conf.d/b.conf", "\n[policy p]\nenforce = maybe\n");
-        assert_load_error(-EINVAL, "etc/a.conf.d/b.conf:3: enforce: 'maybe'");
-        put_file("etc/a.conf.d/b.conf", "enforce = yes\n");
-        assert_load_error(-EINVAL, "etc/a.conf.d/b.conf:1: a key stands before any [section]");
-}
-
-static void test_a_named_file_must_be_there(void **state) {
-        assert_load_error(-ENOENT, "etc/a.conf: cannot be read: No such file");
-        put_file("etc/a.conf", "");
-        assert_int_equal(chmod("etc/a.conf", 0666), 0);
-        assert_load_error(-EPERM, "etc/a.conf: has mode 0666");
-}
-
-static void test_the_written_text_says_where_it_came_from(void **state) {
-        static const char origin[] =
-                "# from etc/a.conf\n# from etc/a.conf.d/a.conf\n# from etc/a.conf.d/b?.conf\n\n";
-        _cleanup_(config_unref) struct config *loaded = NULL, *again = NULL;
-        _cleanup_(cleanup_free) char *once = NULL, *twice = NULL;
-
-        put_file("etc/a.conf", "[policy p]\n");
-        put_file("etc/a.conf.d/a.conf", "");
-        put_file("etc/a.conf.d/b\n.conf", "");
-        loaded = load("etc/a.conf");
-        assert_int_equal(config_write(loaded, &once), 0);
-        assert_int_equal(strncmp(once, origin, strlen(origin)), 0);
-        assert_int_equal(config_read("again", once, strlen(once), &again, error), 0);
-        assert_int_equal(config_write(again, &twice), 0);
-        assert_string_equal(once + strlen(origin), twice);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void) {
-        static const struct CMUnitTest tests[] = {
-                TEST(test_no_file_at_all_is_fine),
-                TEST(test_the_main_file_of_the_better_folder_is_the_only_one),
-                TEST(test_drop_ins_of_both_folders_come_by_name_behind_the_main_file),
-                TEST(test_of_two_drop_ins_with_one_name_the_better_folders_wins),
-                TEST(test_a_drop_in_may_have_the_name_of_the_main_file),
-                TEST(test_other_names_are_no_drop_ins),
-                TEST(test_more_files_than_the_limit_are_refused),
-                TEST(test_a_file_is_read_up_to_its_limit),
-                TEST(test_a_missing_file_is_an_error_that_says_so),
-                TEST(test_a_link_is_followed_and_the_null_device_is_empty),
-                TEST(test_a_file_that_others_can_write_is_refused),
-                TEST(test_a_file_of_another_user_is_refused),
-                TEST(test_what_is_no_regular_file_is_refused_at_once),
-                TEST(test_a_drop_in_overrides_key_by_key),
-                TEST(test_an_error_in_a_drop_in_names_that_file),
-                TEST(test_a_named_file_must_be_there),
-                TEST(test_the_written_text_says_where_it_came_from),
+#define IN_FOLDERS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+        const struct CMUnitTest tests[] = {
+                IN_FOLDERS(test_no_files_and_no_folders_are_an_empty_list),
+                IN_FOLDERS(test_the_vendor_s_main_file_counts_while_there_is_no_other),
+                IN_FOLDERS(test_drop_ins_come_behind_the_main_file_sorted_by_name_across_folders),
+                IN_FOLDERS(test_a_drop_in_in_etc_replaces_the_vendor_s_of_the_same_name),
+                IN_FOLDERS(test_a_drop_in_may_have_the_name_of_the_main_file),
+                IN_FOLDERS(test_a_place_alone_has_its_own_drop_ins_only),
+                IN_FOLDERS(test_a_link_to_dev_null_hides_the_vendor_s_file),
+                IN_FOLDERS(test_an_empty_file_is_a_file),
+                IN_FOLDERS(test_a_link_that_leads_nowhere_is_listed_for_its_reader_to_complain),
+                IN_FOLDERS(test_only_names_that_end_in_conf_count),
+                IN_FOLDERS(test_more_files_than_the_bound_are_refused),
+                IN_FOLDERS(test_a_folder_that_is_none_is_an_error),
+                IN_FOLDERS(test_a_place_that_cannot_be_looked_into_is_an_error),
         };
 
         return cmocka_run_group_tests_name("config_files", tests, NULL, NULL);
