@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define HOOKS_MAX 16
 
@@ -57,7 +56,8 @@ void hook_reach(const char *name) {
                 if (strcmp(hooks[i].name, name) != 0 || ++hooks[i].reached != hooks[i].when)
                         continue;
                 fprintf(stderr, "hook %s: %s\n", name, hooks[i].action);
-                kill(getpid(), strcmp(hooks[i].action, "stop") == 0 ? SIGSTOP : SIGKILL);
+                /* To this thread, which then goes no step further; as another one's it would come a little later. */
+                raise(strcmp(hooks[i].action, "stop") == 0 ? SIGSTOP : SIGKILL);
         }
 }
 #else
