@@ -388,24 +388,27 @@ static bool module_has_hung_up(const struct login *login) {
 
 /* DESIGN section 5: taken up in time, an open counts if somebody waits for it. Taken up late, it counts if
  * the login went on without us: a late open, whose denial is carried out by disconnecting. */
-static bool open_still_counts(struct login *login, struct moment now) {
+static bool open_still_counts(struct login *login, bool has_hung_up, struct moment now) {
         if (login->pidfd >= 0 && !pidfd_is_alive(login->pidfd))
                 return false;
-        if (now.boot <= login->frame.deadline)
-                return !module_has_hung_up(login);
+        if (now.boot < login->frame.deadline)
+                return !has_hung_up;
         login->answer_is_awaited = false;
         return !(login->frame.flags & FRAME_DENIES_ON_ERROR);
 }
 
 int login_run(struct change *change, struct store_txn *txn) {
         struct login *login = (struct login *) change;
-        struct moment now = clock_now();
+        struct moment now;
+        bool has_hung_up;
 
         HOOK("login-taken");
         login->answer_is_awaited = true;
         if (login->frame.phase == FRAME_CLOSE)
                 return login_close(login, txn);
-        if (!open_still_counts(login, now)) {
+        has_hung_up = module_has_hung_up(login);
+        now = clock_now(); /* after that look: at its deadline the module hangs up and lets the login go on */
+        if (!open_still_counts(login, has_hung_up, now)) {
                 reply_with(login, FRAME_FAILED, "sessjwt: too late");
                 return 0;
         }
