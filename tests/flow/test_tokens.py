@@ -3,7 +3,6 @@ longer."""
 import json
 import os
 import re
-import signal
 import time
 
 from harness import Clock, Daemon, Host, PamLogin, PamStack, Varlink, VarlinkError, eventually, jose
@@ -311,12 +310,12 @@ def test_a_revoked_token_stays_refused_after_the_daemon_was_killed():
     daemon = start()
     login = log_in()
     token = mint(daemon, login)
-    os.kill(login.pid, signal.SIGSTOP)  # it does not go yet: the session is kept, ending
+    login.pause()  # it does not go yet: the session is kept, ending
     Varlink(daemon).call("RevokeSession", sessionId=login.sid)
     daemon.kill()
     daemon.start()
     refuses(daemon, token, "revoked")
-    os.kill(login.pid, signal.SIGCONT)
+    login.resume()
 
 
 # ---- who mints ---------------------------------------------------------------------------------------------
@@ -379,14 +378,14 @@ def test_others_are_ended_and_the_own_session_stays():
 def test_no_token_is_minted_for_a_session_that_is_ending():
     daemon = start()
     login = log_in()
-    os.kill(login.pid, signal.SIGSTOP)  # so it is told to go, and stays
+    login.pause()  # so it is told to go, and stays
     Varlink(daemon).call("RevokeSession", sessionId=login.sid)
     alice = Varlink(daemon, user="alice")
     assert error_of(alice, "MintToken", sessionId=login.sid) == (
         "SessionEnded", {"sessionId": login.sid, "endReason": "revoked"})
     session = alice.call("GetSession", sessionId=login.sid)["session"]
     assert (session["state"], session["endReason"]) == ("ending", "revoked")
-    os.kill(login.pid, signal.SIGCONT)
+    login.resume()
     eventually(lambda: error_of(alice, "MintToken", sessionId=login.sid)[0] == "SessionNotFound",
                what="the session gone")
 

@@ -1,7 +1,11 @@
 """pam_login: a session of its own, opened through the real module by a PAM application: a login without its
 sshd."""
-from . import lifetime
+import os
+import signal
+
+from . import lifetime, processes
 from .pam_app import PamApp
+from .waiting import eventually
 
 HANDLE = 1
 
@@ -35,6 +39,16 @@ class PamLogin:
         self.app.end(HANDLE)
         self.app.quit()
         return answer
+
+    def pause(self):
+        """The leader stops, and cannot follow a SIGTERM: its session stays `ending`. (Signals that wait
+        together are taken by number, so the stop must have come before.)"""
+        os.kill(self.pid, signal.SIGSTOP)
+        eventually(lambda: processes.state(self.pid) == "T", what="the leader stopped")
+
+    def resume(self):
+        """It goes on, and takes what it was sent."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def kill(self):
         """The leader dies: no close."""
