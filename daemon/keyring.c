@@ -18,7 +18,7 @@
 
 #include "client/cleanup.h"
 
-#define RECORD_VERSION    1
+#define RECORD_VERSION    2
 #define SCALAR_SIZE       32
 #define POINT_SIZE        (1 + 2 * JWS_COORDINATE_SIZE)
 #define SIGNATURE_DER_MAX 80 /* 72 for P-256; ECDSA_size rounds up */
@@ -28,6 +28,7 @@ struct record {
         uint8_t version;
         uint8_t state;
         uint64_t created_at;
+        uint64_t sequence;
         uint8_t scalar[SCALAR_SIZE];
 } __attribute__((packed));
 
@@ -37,6 +38,7 @@ static_assert(
 struct key {
         enum key_state state;
         usec_t created_at;
+        uint64_t sequence;
         struct keyset_entry public;
         EVP_PKEY *pkey; /* its destructor wipes the scalar */
 };
@@ -164,6 +166,7 @@ static int key_from_record(const struct record *record, struct key *key) {
                 return r;
         key->state = record->state;
         key->created_at = be64toh(record->created_at);
+        key->sequence = be64toh(record->sequence);
         return pair_from_scalar(scalar, point, &key->pkey);
 }
 
@@ -208,6 +211,15 @@ int keyring_add(struct keyring *keyring, const char *kid, const void *record, si
         return add_record(keyring, kid, &kept);
 }
 
+static uint64_t last_sequence(const struct keyring *keyring) {
+        uint64_t last = 0;
+
+        for (size_t i = 0; i < keyring->n_keys; i++)
+                if (keyring->keys[i].sequence > last)
+                        last = keyring->keys[i].sequence;
+        return last;
+}
+
 static int generate_scalar(uint8_t ret[static SCALAR_SIZE]) {
         _cleanup_(cleanup_pkey) EVP_PKEY *pkey = EVP_EC_gen("P-256");
         _cleanup_(cleanup_bn) BIGNUM *scalar = NULL;
@@ -223,6 +235,7 @@ int keyring_generate(struct keyring *keyring, enum key_state state, usec_t creat
                 .version = RECORD_VERSION,
                 .state = (uint8_t) state,
                 .created_at = htobe64(created_at),
+                .sequence = htobe64(last_sequence(keyring) + 1),
         };
         int r;
 
@@ -250,7 +263,7 @@ static const struct key *active_key(const struct keyring *keyring) {
         for (size_t i = 0; i < keyring->n_keys; i++) {
                 const struct key *key = &keyring->keys[i];
 
-                if (key->state == KEY_ACTIVE && (!active || key->created_at >= active->created_at))
+                if (key->state == KEY_ACTIVE && (!active || key->sequence >= active->sequence))
                         active = key;
         }
         return active;
@@ -260,6 +273,24 @@ const char *keyring_active(const struct keyring *keyring) {
         const struct key *key = active_key(keyring);
 
         return key ? key->public.kid : NULL;
+}
+
+uint64_t keyring_active_sequence(const struct keyring *keyring) {
+        const struct key *key = active_key(keyring);
+
+        return key ? key->sequence : 0;
+}
+
+uint64_t keyring_oldest_sequence(const struct keyring *keyring) {
+        uint64_t oldest = 0;
+
+        for (size_t i = 0; i < keyring->n_keys; i++) {
+                const struct key *key = &keyring->keys[i];
+
+                if (key->state != KEY_NEXT && (oldest == 0 || key->sequence < oldest))
+                        oldest = key->sequence;
+        }
+        return oldest;
 }
 
 /* OpenSSL gives the DER of RFC 3279 2.2.3, JWS has R || S (RFC 7518 3.4). */

@@ -13,16 +13,19 @@
 #define SIGNER_Y      "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 #define SIGNER_D      "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"
 
+#define SIGNER_SCALAR 18 /* where the private scalar stands in the record */
+
 /* The key as keyring keeps it. */
 static inline size_t signer_record(enum key_state state, uint8_t ret[static KEYRING_RECORD_MAX]) {
         size_t size = 0;
 
         memset(ret, 0, KEYRING_RECORD_MAX);
-        ret[0] = 1;
+        ret[0] = 2;
         ret[1] = (uint8_t) state;
-        ret[9] = 7; /* microseconds after 1970 */
-        base64url_read(SIGNER_D, strlen(SIGNER_D), ret + 10, 32, &size);
-        return 10 + size;
+        ret[9] = 7;  /* microseconds after 1970 */
+        ret[17] = 3; /* its sequence number */
+        base64url_read(SIGNER_D, strlen(SIGNER_D), ret + SIGNER_SCALAR, 32, &size);
+        return SIGNER_SCALAR + size;
 }
 
 /* A keyring with that key, active. NULL when there is no memory. */

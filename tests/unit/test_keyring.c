@@ -109,9 +109,9 @@ static void test_a_record_of_another_version_or_state_is_refused(void **state) {
 
         for (unsigned i = 0; i < 256; i++) {
                 record[0] = (uint8_t) i;
-                assert_int_equal(add(record, size), i == 1 ? 0 : -EBADMSG);
+                assert_int_equal(add(record, size), i == 2 ? 0 : -EBADMSG);
         }
-        record[0] = 1;
+        record[0] = 2;
         for (unsigned i = 0; i < 256; i++) {
                 record[1] = (uint8_t) i;
                 assert_int_equal(add(record, size), i >= KEY_NEXT && i <= KEY_RETIRING ? 0 : -EBADMSG);
@@ -123,9 +123,9 @@ static void test_a_record_of_another_key_is_refused(void **state) {
         size_t size = signer_record(KEY_ACTIVE, record);
 
         for (size_t bit = 0; bit < 256; bit++) {
-                record[10 + bit / 8] ^= (uint8_t) (1 << bit % 8);
+                record[SIGNER_SCALAR + bit / 8] ^= (uint8_t) (1 << bit % 8);
                 assert_int_equal(add(record, size), -EBADMSG);
-                record[10 + bit / 8] ^= (uint8_t) (1 << bit % 8);
+                record[SIGNER_SCALAR + bit / 8] ^= (uint8_t) (1 << bit % 8);
         }
         assert_int_equal(add(record, size), 0);
 }
@@ -134,9 +134,9 @@ static void test_a_scalar_outside_1_to_n_is_refused(void **state) {
         uint8_t record[KEYRING_RECORD_MAX];
         size_t size = signer_record(KEY_ACTIVE, record);
 
-        memset(record + 10, 0, 32);
+        memset(record + SIGNER_SCALAR, 0, 32);
         assert_int_equal(add(record, size), -EBADMSG);
-        memset(record + 10, 0xff, 32);
+        memset(record + SIGNER_SCALAR, 0xff, 32);
         assert_int_equal(add(record, size), -EBADMSG);
 }
 
@@ -178,17 +178,53 @@ static void test_without_an_active_key_nothing_is_signed(void **state) {
         assert_int_equal(signature[0], 7);
 }
 
-static void test_the_youngest_active_key_signs(void **state) {
+static void test_of_active_keys_the_last_made_signs_whatever_the_clock_said(void **state) {
         _cleanup_(keyring_free) struct keyring *keyring = signer_keyring();
         uint8_t record[KEYRING_RECORD_MAX], signature[JWS_SIGNATURE_SIZE];
         char younger[KID_MAX + 1], older[KID_MAX + 1];
         size_t size;
 
-        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 9, younger, record, &size), 0);
-        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 8, older, record, &size), 0);
+        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 9, older, record, &size), 0);
+        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 8, younger, record, &size), 0);
         assert_string_equal(keyring_active(keyring), younger);
         assert_int_equal(keyring_sign(keyring, "text", 4, signature), 0);
         assert_int_equal(verify(keyring, younger, "text", signature), 0);
+}
+
+static void test_every_key_is_numbered_one_above_the_others(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring(), *loaded = empty_keyring();
+        uint8_t record[KEYRING_RECORD_MAX];
+        char kid[KID_MAX + 1];
+        size_t size;
+
+        assert_int_equal(keyring_active_sequence(keyring), 0);
+        assert_int_equal(keyring_oldest_sequence(keyring), 0);
+        assert_int_equal(keyring_generate(keyring, KEY_NEXT, 5, kid, record, &size), 0);
+        assert_int_equal(keyring_active_sequence(keyring), 0);
+        assert_int_equal(keyring_oldest_sequence(keyring), 0);
+        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 5, kid, record, &size), 0);
+        assert_int_equal(keyring_active_sequence(keyring), 2);
+        assert_int_equal(keyring_oldest_sequence(keyring), 2);
+        assert_int_equal(keyring_add(loaded, kid, record, size), 0);
+        assert_int_equal(keyring_generate(loaded, KEY_NEXT, 5, kid, record, &size), 0);
+        assert_int_equal(keyring_add(keyring, kid, record, size), 0);
+        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 5, kid, record, &size), 0);
+        assert_int_equal(keyring_active_sequence(keyring), 4);
+}
+
+static void test_the_oldest_is_the_lowest_of_active_and_retiring(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
+        uint8_t record[KEYRING_RECORD_MAX];
+        char kid[KID_MAX + 1];
+        size_t size = signer_record(KEY_RETIRING, record);
+
+        assert_int_equal(keyring_generate(keyring, KEY_NEXT, 9, kid, record, &size), 0);
+        size = signer_record(KEY_RETIRING, record);
+        assert_int_equal(keyring_add(keyring, SIGNER_KID, record, size), 0);
+        assert_int_equal(keyring_oldest_sequence(keyring), 3);
+        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 1, kid, record, &size), 0);
+        assert_int_equal(keyring_active_sequence(keyring), 4);
+        assert_int_equal(keyring_oldest_sequence(keyring), 3);
 }
 
 static void test_a_failed_key_is_not_half_added(void **state) {
@@ -226,7 +262,9 @@ int main(void) {
                 cmocka_unit_test(test_a_kid_is_there_once),
                 cmocka_unit_test(test_a_full_keyring_takes_no_more),
                 cmocka_unit_test(test_without_an_active_key_nothing_is_signed),
-                cmocka_unit_test(test_the_youngest_active_key_signs),
+                cmocka_unit_test(test_of_active_keys_the_last_made_signs_whatever_the_clock_said),
+                cmocka_unit_test(test_every_key_is_numbered_one_above_the_others),
+                cmocka_unit_test(test_the_oldest_is_the_lowest_of_active_and_retiring),
                 cmocka_unit_test(test_a_failed_key_is_not_half_added),
                 cmocka_unit_test(test_freeing_twice_is_fine),
         };
