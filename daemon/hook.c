@@ -56,7 +56,7 @@ void hook_reach(const char *name) {
                 if (strcmp(hooks[i].name, name) != 0 || ++hooks[i].reached != hooks[i].when)
                         continue;
                 fprintf(stderr, "hook %s: %s\n", name, hooks[i].action);
-                /* To this thread, which then goes no step further; as another one's it would come a little later. */
+                /* To this thread, which then goes no step further: another one would stop it later. */
                 raise(strcmp(hooks[i].action, "stop") == 0 ? SIGSTOP : SIGKILL);
         }
 }
