@@ -64,24 +64,35 @@ static void queue_move(struct queue *from, struct queue *to, size_t max) {
                 queue_add(to, change);
 }
 
-/* One public change a uid and turn; who is passed over keeps his place in front. */
+static bool uid_is_among(const uid_t *uids, size_t n, uid_t uid) {
+        for (size_t i = 0; i < n; i++)
+                if (uids[i] == uid)
+                        return true;
+        return false;
+}
+
+/* One public change a uid and turn, in rotation: who is passed over is first in the next one, before what
+ * else those want who have their turn now. */
 static void queue_move_one_a_uid(struct queue *from, struct queue *to) {
         uid_t seen[PUBLIC_CHANGES_PER_TURN];
-        struct queue left;
+        struct queue passed_over, served;
         size_t n_seen = 0;
         struct change *change;
 
-        queue_init(&left);
+        queue_init(&passed_over);
+        queue_init(&served);
         while ((change = queue_take(from))) {
-                bool take = n_seen < PUBLIC_CHANGES_PER_TURN;
-
-                for (size_t i = 0; take && i < n_seen; i++)
-                        take = seen[i] != change->uid;
-                if (take)
+                if (uid_is_among(seen, n_seen, change->uid))
+                        queue_add(&served, change);
+                else if (n_seen == PUBLIC_CHANGES_PER_TURN)
+                        queue_add(&passed_over, change);
+                else {
                         seen[n_seen++] = change->uid;
-                queue_add(take ? to : &left, change);
+                        queue_add(to, change);
+                }
         }
-        queue_move(&left, from, SIZE_MAX);
+        queue_move(&passed_over, from, SIZE_MAX);
+        queue_move(&served, from, SIZE_MAX);
 }
 
 static bool turn_is_idle(const struct turn *turn) {
@@ -135,9 +146,16 @@ static void fail_change(struct change *change, int error) {
         change->result = error;
 }
 
+/* Whether the commit reached the disk is not known: no answer but an error is honest, and the next start
+ * reads what is there. */
+static void fail_from(struct change *change) {
+        for (; change; change = change->next)
+                fail_change(change, -EIO);
+}
+
 /* After a turn that found no space: each change alone, so that those that need little (ends) still go
- * through. */
-static int run_one_by_one(struct turn *turn, struct change *batch) {
+ * through. Those before a failed commit were kept, and are told so. */
+static bool run_one_by_one(struct turn *turn, struct change *batch) {
         for (struct change *change = batch, *next; change; change = next) {
                 int r;
 
@@ -147,24 +165,23 @@ static int run_one_by_one(struct turn *turn, struct change *batch) {
                 change->next = next;
                 if (r == -ENOSPC)
                         fail_change(change, -ENOSPC);
-                else if (r < 0)
-                        return r; /* the others were kept or will be failed by the caller */
+                else if (r < 0) {
+                        fail_from(change);
+                        return false;
+                }
         }
-        return 0;
+        return true;
 }
 
+/* Whether the store still takes commits. */
 static bool run_turn(struct turn *turn, struct change *batch) {
         int r = run_batch(turn, batch);
 
         if (r == -ENOSPC)
-                r = run_one_by_one(turn, batch);
-        if (r >= 0)
-                return true;
-        /* Whether the commit reached the disk is not known: no answer but an error is honest, and the next
-         * start reads what is there. */
-        for (struct change *change = batch; change; change = change->next)
-                fail_change(change, -EIO);
-        return false;
+                return run_one_by_one(turn, batch);
+        if (r < 0)
+                fail_from(batch);
+        return r >= 0;
 }
 
 static void *turn_thread(void *userdata) {
