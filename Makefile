@@ -41,10 +41,10 @@ LIBS_command    = $(call pc,--libs smartcols)
 
 # ---- rooms ----------------------------------------------------------------------------------------------------------
 # Up to `verify` the rooms of client/ are everybody's; the daemon links them and never libsessjwt.
-CONTRACT_ROOMS  := json json_writer message config_files base64url digest reason jws keyset verify
+CONTRACT_ROOMS  := json json_number json_writer message config_files base64url digest reason jws keyset verify
 # The command is linked to the library as any application would be; of the contract it takes the pure rooms that it
 # reads replies and finds configuration files with.
-COMMAND_ROOMS   := json json_writer config_files
+COMMAND_ROOMS   := json json_number json_writer config_files
 COMMAND_SOURCES := $(sort client/sessjwt.c $(wildcard client/command*.c))
 MODULE_ROOMS    := $(patsubst pam/%.c,%,$(wildcard pam/*.c))
 DAEMON_ROOMS    := $(patsubst daemon/%.c,%,$(wildcard daemon/*.c))

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "client/json_number.h"
 #include "client/protocol.h"
 #include "client/utf8.h"
 
@@ -20,9 +21,9 @@ static bool hex_escape(const char *p, const char *end, uint32_t *ret) {
                 char c = p[i];
 
                 if (c >= '0' && c <= '9')
-                        code = code << 4 | (uint32_t)(c - '0');
+                        code = code << 4 | (uint32_t) (c - '0');
                 else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
-                        code = code << 4 | ((uint32_t)(c | 0x20) - 'a' + 10);
+                        code = code << 4 | ((uint32_t) (c | 0x20) - 'a' + 10);
                 else
                         return false;
         }
@@ -41,7 +42,7 @@ static size_t read_escape(const char *p, const char *end, uint32_t *ret) {
                 return 0;
         name = memchr(names, p[1], sizeof(names) - 1);
         if (name) {
-                *ret = (uint32_t)codes[name - names];
+                *ret = (uint32_t) codes[name - names];
                 return 2;
         }
         if (!hex_escape(p, end, ret) || (*ret >= 0xdc00 && *ret <= 0xdfff))
@@ -72,15 +73,15 @@ static int decoder_next(struct decoder *d) {
         uint32_t code = 0;
 
         if (d->first < d->n)
-                return (unsigned char)d->pending[d->first++];
+                return (unsigned char) d->pending[d->first++];
         if (d->p == d->end)
                 return -1;
         if (*d->p != '\\')
-                return (unsigned char)*d->p++;
+                return (unsigned char) *d->p++;
         d->p += read_escape(d->p, d->end, &code);
         d->n = utf8_encode(code, d->pending);
         d->first = 1;
-        return (unsigned char)d->pending[0];
+        return (unsigned char) d->pending[0];
 }
 
 /* Length of a checked string decoded, -EINVAL if it holds U+0000. */
@@ -133,7 +134,7 @@ static int next_mark(struct reader *rd) {
                 char c = *rd->p++;
 
                 if (c != ' ' && c != '\t' && c != '\n' && c != '\r')
-                        return (unsigned char)c;
+                        return (unsigned char) c;
         }
         return -1;
 }
@@ -147,8 +148,8 @@ static struct json_token *add_token(struct reader *rd, enum json_type type) {
         t = &rd->tokens[rd->n_tokens++];
         *t = (struct json_token){
                 .type = type,
-                .start = (uint32_t)(rd->p - rd->text),
-                .next = (uint32_t)rd->n_tokens,
+                .start = (uint32_t) (rd->p - rd->text),
+                .next = (uint32_t) rd->n_tokens,
         };
         return t;
 }
@@ -164,7 +165,7 @@ static int read_string(struct reader *rd) {
                 return -E2BIG;
         for (;;) {
                 p += utf8_plain_run(p, rd->end);
-                if (p == rd->end || (unsigned char)*p < 0x20)
+                if (p == rd->end || (unsigned char) *p < 0x20)
                         return -EBADMSG;
                 if (*p == '"')
                         break;
@@ -177,7 +178,7 @@ static int read_string(struct reader *rd) {
                         return -EBADMSG;
                 p += n;
         }
-        t->end = (uint32_t)(p - rd->text);
+        t->end = (uint32_t) (p - rd->text);
         rd->p = p + 1;
         return 0;
 }
@@ -188,135 +189,31 @@ static int read_literal(struct reader *rd, const char *word, enum json_type type
 
         if (!t)
                 return -E2BIG;
-        if ((size_t)(rd->end - rd->p) < n || memcmp(rd->p, word, n) != 0)
+        if ((size_t) (rd->end - rd->p) < n || memcmp(rd->p, word, n) != 0)
                 return -EBADMSG;
         rd->p += n;
-        t->end = t->start + (uint32_t)n;
+        t->end = t->start + (uint32_t) n;
         t->integer = value;
         return 0;
-}
-
-static const char *skip_digits(const char *p, const char *end) {
-        while (p < end && *p >= '0' && *p <= '9')
-                p++;
-        return p;
-}
-
-/* The end of the number at p by the grammar of RFC 8259 6, NULL if there is none. */
-static const char *skip_number(const char *p, const char *end, bool *ret_real) {
-        const char *q;
-
-        p += *p == '-';
-        q = skip_digits(p, end);
-        if (q == p || (*p == '0' && q - p > 1))
-                return NULL;
-        *ret_real = q < end && (*q == '.' || *q == 'e' || *q == 'E');
-        if (q < end && *q == '.') {
-                p = q + 1;
-                q = skip_digits(p, end);
-                if (q == p)
-                        return NULL;
-        }
-        if (q < end && (*q == 'e' || *q == 'E')) {
-                p = q + 1;
-                p += p < end && (*p == '+' || *p == '-');
-                q = skip_digits(p, end);
-                if (q == p)
-                        return NULL;
-        }
-        return q;
-}
-
-/* Appends a decimal digit; false if the value leaves int64, and is then spoilt. */
-static bool add_digit(int64_t *value, int digit, bool negative) {
-        return !__builtin_mul_overflow(*value, 10, value) &&
-               !__builtin_add_overflow(*value, negative ? -digit : digit, value);
-}
-
-static bool integer_value(const char *p, const char *end, int64_t *ret) {
-        bool negative = *p == '-';
-        int64_t value = 0;
-
-        for (p += negative; p < end; p++)
-                if (!add_digit(&value, *p - '0', negative))
-                        return false;
-        *ret = value;
-        return true;
-}
-
-/* What stands behind the e of a real, held within bounds that no text of 4 GiB of digits makes up for. */
-static int64_t exponent_value(const char *p, const char *end) {
-        const int64_t far = INT64_C(1) << 40;
-        bool negative = p < end && *p == '-';
-        int64_t value = 0;
-
-        for (p += p < end && (*p == '-' || *p == '+'); p < end; p++)
-                if (value < far)
-                        value = value * 10 + (*p - '0');
-        return negative ? -value : value;
-}
-
-/* Fills in what is whole of the real at p. False if it is 1e308 or more, where doubles end (RFC 8259 6
- * leaves the range to us). Done in decimal: no rounding, no locale. */
-static bool real_value(const char *p, const char *end, struct json_token *t) {
-        bool negative = *p == '-', fits = true, fraction = false;
-        const char *digits = p + negative, *mantissa_end = digits;
-        int64_t point, place = 0, leading = -1;
-
-        while (mantissa_end < end && (*mantissa_end | 0x20) != 'e')
-                mantissa_end++;
-        point = skip_digits(digits, mantissa_end) - digits;
-        if (mantissa_end < end)
-                point += exponent_value(mantissa_end + 1, end);
-
-        for (p = digits; p < mantissa_end; p++) {
-                if (*p == '.')
-                        continue;
-                if (*p != '0' && leading < 0)
-                        leading = place;
-                if (place < point)
-                        fits = fits && add_digit(&t->integer, *p - '0', negative);
-                else if (*p != '0')
-                        fraction = true;
-                place++;
-        }
-        if (leading >= 0 && point - leading > 308)
-                return false;
-        for (; leading >= 0 && fits && place < point; place++)
-                fits = add_digit(&t->integer, 0, negative);
-        if (!fits)
-                t->integer = negative ? INT64_MIN : INT64_MAX;
-        t->exact = fits && !fraction;
-        return true;
 }
 
 static int read_number(struct reader *rd) {
         struct json_token *t = add_token(rd, JSON_INTEGER);
         const char *end;
-        bool real;
 
         if (!t)
                 return -E2BIG;
-        end = skip_number(rd->p, rd->end, &real);
+        end = json_number_read(rd->p, rd->end, t);
         if (!end)
                 return -EBADMSG;
-        if (real) {
-                t->type = JSON_REAL;
-                if (!real_value(rd->p, end, t))
-                        return -EBADMSG;
-        } else {
-                t->exact = true;
-                if (!integer_value(rd->p, end, &t->integer))
-                        return -EBADMSG;
-        }
-        t->end = (uint32_t)(end - rd->text);
+        t->end = (uint32_t) (end - rd->text);
         rd->p = end;
         return 0;
 }
 
 /* A key of the object and its colon. Its earlier keys are met by hopping over their values. */
 static int read_key(struct reader *rd, uint32_t object) {
-        uint32_t self = (uint32_t)rd->n_tokens;
+        uint32_t self = (uint32_t) rd->n_tokens;
         const struct json_token *key = &rd->tokens[self];
         int r;
 
@@ -335,7 +232,7 @@ static int read_key(struct reader *rd, uint32_t object) {
 
 /* p stands on the opening bracket. The bound on depth is also the bound on this recursion. */
 static int read_container(struct reader *rd, enum json_type type, char close, unsigned depth) {
-        uint32_t self = (uint32_t)rd->n_tokens;
+        uint32_t self = (uint32_t) rd->n_tokens;
         struct json_token *t = add_token(rd, type);
         const char *inside = rd->p + 1;
         int r, mark;
@@ -358,8 +255,8 @@ static int read_container(struct reader *rd, enum json_type type, char close, un
                 if (mark != ',' && mark != close)
                         return -EBADMSG;
         }
-        t->end = (uint32_t)(rd->p - rd->text);
-        t->next = (uint32_t)rd->n_tokens;
+        t->end = (uint32_t) (rd->p - rd->text);
+        t->next = (uint32_t) rd->n_tokens;
         return 0;
 }
 
@@ -437,7 +334,7 @@ bool json_is(const struct json *json, uint32_t token, const char *text) {
                 return t->end - t->start == size && memcmp(json->text + t->start, text, size) == 0;
         d = decoder_of(json->text, t);
         for (size_t i = 0; i < size; i++)
-                if (decoder_next(&d) != (unsigned char)text[i])
+                if (decoder_next(&d) != (unsigned char) text[i])
                         return false;
         return decoder_next(&d) < 0;
 }
@@ -451,16 +348,16 @@ int json_read_string(const struct json *json, uint32_t token, char *buf, size_t 
                 return -EINVAL;
         length = decoded_length(json->text, t);
         if (length < 0)
-                return (int)length;
-        if ((size_t)length >= size || length > INT_MAX)
+                return (int) length;
+        if ((size_t) length >= size || length > INT_MAX)
                 return -ENOBUFS;
         if (!t->escaped)
-                memcpy(buf, json->text + t->start, (size_t)length);
+                memcpy(buf, json->text + t->start, (size_t) length);
         else {
                 d = decoder_of(json->text, t);
                 for (ssize_t i = 0; i < length; i++)
-                        buf[i] = (char)decoder_next(&d);
+                        buf[i] = (char) decoder_next(&d);
         }
         buf[length] = '\0';
-        return (int)length;
+        return (int) length;
 }
