@@ -45,9 +45,9 @@ static void close_container(struct json_writer *w, const char *bracket) {
 static size_t put_special(struct json_writer *w, const char *p, const char *end) {
         static const char hex[] = "0123456789abcdef", codes[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
         size_t n = utf8_length(p, end);
-        unsigned char code = (unsigned char)p[n == 2];
+        unsigned char code = (unsigned char) p[n == 2];
         const char *name;
-        bool control = n == 1 || (n == 2 && (unsigned char)p[0] == 0xc2 && code < 0xa0);
+        bool control = n == 1 || (n == 2 && (unsigned char) p[0] == 0xc2 && code < 0xa0);
 
         if (n == 0 || *p == '\0') {
                 w->error = -EILSEQ;
@@ -116,15 +116,15 @@ void json_put_string_n(struct json_writer *w, const char *value, size_t size) {
 }
 
 void json_put_integer(struct json_writer *w, int64_t value) {
-        uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+        uint64_t rest = value < 0 ? -(uint64_t) value : (uint64_t) value;
         char digits[20], *p = digits + sizeof(digits); /* -9223372036854775808 */
 
         do
-                *--p = (char)('0' + rest % 10);
+                *--p = (char) ('0' + rest % 10);
         while (rest /= 10);
         if (value < 0)
                 *--p = '-';
-        put_value(w, p, (size_t)(digits + sizeof(digits) - p));
+        put_value(w, p, (size_t) (digits + sizeof(digits) - p));
 }
 
 void json_put_bool(struct json_writer *w, bool value) {

@@ -25,20 +25,20 @@ static inline size_t utf8_plain_run(const char *p, const char *end) {
                                   ((w ^ UTF8_EACH_BYTE(0x7f)) - UTF8_EACH_BYTE(1))) &
                           UTF8_EACH_BYTE(0x80);
                 if (special)
-                        return (size_t)(p - start) + (size_t)__builtin_ctzll(special) / 8;
+                        return (size_t) (p - start) + (size_t) __builtin_ctzll(special) / 8;
         }
         for (; p < end; p++) {
-                c = (unsigned char)*p;
+                c = (unsigned char) *p;
                 if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
                         break;
         }
-        return (size_t)(p - start);
+        return (size_t) (p - start);
 }
 
 /* Bytes of the UTF-8 character at p (p < end), 0 if there is none. RFC 3629 4: no overlong form, no
  * surrogate, nothing above U+10FFFF, all of which the second byte gives away. */
 static inline size_t utf8_length(const char *p, const char *end) {
-        const unsigned char *u = (const unsigned char *)p;
+        const unsigned char *u = (const unsigned char *) p;
         unsigned char low = 0x80, high = 0xbf;
         size_t n;
 
@@ -47,7 +47,7 @@ static inline size_t utf8_length(const char *p, const char *end) {
         if (u[0] < 0xc2 || u[0] > 0xf4)
                 return 0;
         n = u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-        if ((size_t)(end - p) < n)
+        if ((size_t) (end - p) < n)
                 return 0;
         if (u[0] == 0xe0)
                 low = 0xa0;
@@ -67,24 +67,24 @@ static inline size_t utf8_length(const char *p, const char *end) {
 
 static inline size_t utf8_encode(uint32_t c, char ret[static 4]) {
         if (c < 0x80) {
-                ret[0] = (char)c;
+                ret[0] = (char) c;
                 return 1;
         }
         if (c < 0x800) {
-                ret[0] = (char)(0xc0 | c >> 6);
-                ret[1] = (char)(0x80 | (c & 0x3f));
+                ret[0] = (char) (0xc0 | c >> 6);
+                ret[1] = (char) (0x80 | (c & 0x3f));
                 return 2;
         }
         if (c < 0x10000) {
-                ret[0] = (char)(0xe0 | c >> 12);
-                ret[1] = (char)(0x80 | (c >> 6 & 0x3f));
-                ret[2] = (char)(0x80 | (c & 0x3f));
+                ret[0] = (char) (0xe0 | c >> 12);
+                ret[1] = (char) (0x80 | (c >> 6 & 0x3f));
+                ret[2] = (char) (0x80 | (c & 0x3f));
                 return 3;
         }
-        ret[0] = (char)(0xf0 | c >> 18);
-        ret[1] = (char)(0x80 | (c >> 12 & 0x3f));
-        ret[2] = (char)(0x80 | (c >> 6 & 0x3f));
-        ret[3] = (char)(0x80 | (c & 0x3f));
+        ret[0] = (char) (0xf0 | c >> 18);
+        ret[1] = (char) (0x80 | (c >> 12 & 0x3f));
+        ret[2] = (char) (0x80 | (c >> 6 & 0x3f));
+        ret[3] = (char) (0x80 | (c & 0x3f));
         return 4;
 }
 
@@ -95,8 +95,8 @@ static inline bool utf8_has_control(const char *p, size_t n) {
         unsigned char c;
 
         while (p += utf8_plain_run(p, end), p < end) {
-                c = (unsigned char)*p++;
-                if (c < 0x20 || c == 0x7f || (c == 0xc2 && p < end && (unsigned char)*p < 0xa0))
+                c = (unsigned char) *p++;
+                if (c < 0x20 || c == 0x7f || (c == 0xc2 && p < end && (unsigned char) *p < 0xa0))
                         return true;
         }
         return false;
