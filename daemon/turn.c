@@ -111,7 +111,8 @@ static int run_change(struct change *change, struct store_txn *turn_txn) {
         if (r < 0)
                 return r;
         change->result = change->run(change, txn);
-        /* What a change did wrong is undone with it alone; if the store itself has failed, the turn's commit says so. */
+        /* What a change did wrong is undone with it alone; if the store itself has failed, the turn's commit
+         * says so. */
         if (change->result >= 0) {
                 r = store_commit(&txn);
                 if (r < 0)
