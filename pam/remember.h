@@ -1,6 +1,6 @@
 /* remember: the sessions that one PAM handle has opened, newest last, each in a pam_data entry of its own,
- * and what account has left of the login's budget. What libpam calls at the end frees memory and does nothing else: it also runs in forked children, long
- * before the session ends. */
+ * and what account has left of the login's budget. What libpam calls at the end frees memory and does
+ * nothing else: it also runs in forked children, long before the session ends. */
 #pragma once
 
 #include <security/pam_modules.h>
