@@ -11,8 +11,8 @@ CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SAN     ?=
 say      = $(if $(Q),@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-VERSION := $(shell sed -n 's/^.define SESSJWT_VERSION "\(.*\)"/\1/p' client/protocol.h)
-URL     := $(shell sed -n 's/^.define SESSJWT_URL "\(.*\)"/\1/p' client/protocol.h)
+VERSION := $(shell sed -n 's/^.define SESSJWT_VERSION *"\(.*\)"/\1/p' client/protocol.h)
+URL     := $(shell sed -n 's/^.define SESSJWT_URL *"\(.*\)"/\1/p' client/protocol.h)
 
 # ---- places to install to -------------------------------------------------------------------------------------------
 prefix     ?= /usr

@@ -2,71 +2,71 @@
  * One page, no code. Sizes are bytes without the terminating NUL unless a name says otherwise. */
 #pragma once
 
-#define SESSJWT_VERSION "0.1.0"
+#define SESSJWT_VERSION   "0.1.0"
 #define SESSJWT_INTERFACE "org.sessjwt"
-#define SESSJWT_URL "https://github.com/sessjwt/sessjwt"
+#define SESSJWT_URL       "https://github.com/sessjwt/sessjwt"
 
-#define SESSJWT_CONFIG_FILE "/etc/sessjwt/sessjwtd.conf"
-#define SESSJWT_VENDOR_CONFIG_FILE "/usr/lib/sessjwt/sessjwtd.conf"
-#define SESSJWT_STATE_DIR "/var/lib/sessjwt"
-#define SESSJWT_RUNTIME_DIR "/run/sessjwt"
-#define SESSJWT_LOGIN_SOCKET_NAME "login"
+#define SESSJWT_CONFIG_FILE         "/etc/sessjwt/sessjwtd.conf"
+#define SESSJWT_VENDOR_CONFIG_FILE  "/usr/lib/sessjwt/sessjwtd.conf"
+#define SESSJWT_STATE_DIR           "/var/lib/sessjwt"
+#define SESSJWT_RUNTIME_DIR         "/run/sessjwt"
+#define SESSJWT_LOGIN_SOCKET_NAME   "login"
 #define SESSJWT_VARLINK_SOCKET_NAME "org.sessjwt"
-#define SESSJWT_PUBLIC_DIR_NAME "public"
-#define SESSJWT_JWKS_NAME "jwks.json"
-#define SESSJWT_LOGIN_SOCKET SESSJWT_RUNTIME_DIR "/" SESSJWT_LOGIN_SOCKET_NAME
-#define SESSJWT_VARLINK_SOCKET SESSJWT_RUNTIME_DIR "/" SESSJWT_VARLINK_SOCKET_NAME
+#define SESSJWT_PUBLIC_DIR_NAME     "public"
+#define SESSJWT_JWKS_NAME           "jwks.json"
+#define SESSJWT_LOGIN_SOCKET        SESSJWT_RUNTIME_DIR "/" SESSJWT_LOGIN_SOCKET_NAME
+#define SESSJWT_VARLINK_SOCKET      SESSJWT_RUNTIME_DIR "/" SESSJWT_VARLINK_SOCKET_NAME
 
-#define SESSJWT_DEFAULT_REALM "default"
+#define SESSJWT_DEFAULT_REALM  "default"
 #define SESSJWT_DEFAULT_POLICY "default"
-#define SESSJWT_ADMIN_GROUP "sessjwt-admin"
+#define SESSJWT_ADMIN_GROUP    "sessjwt-admin"
 
 /* Names and texts from outside. Longer ones are refused, never cut. */
-#define USER_MAX 256
-#define REALM_MAX 64
-#define SERVICE_MAX 64
-#define POLICY_NAME_MAX 64
-#define TTY_MAX 128
-#define RHOST_MAX 256
-#define IP_MAX 45                /* INET6_ADDRSTRLEN - 1 */
-#define AUTH_INFO_MAX 32768      /* SSH_AUTH_INFO_0: a line a method, whole certificates included */
-#define SSH_CONNECTION_MAX 128
-#define GROUPS_MAX 4096          /* numeric groups of one user */
-#define DEVICE_NAME_MAX 128
+#define USER_MAX            256
+#define REALM_MAX           64
+#define SERVICE_MAX         64
+#define POLICY_NAME_MAX     64
+#define TTY_MAX             128
+#define RHOST_MAX           256
+#define IP_MAX              45    /* INET6_ADDRSTRLEN - 1 */
+#define AUTH_INFO_MAX       32768 /* SSH_AUTH_INFO_0: a line a method, whole certificates included */
+#define SSH_CONNECTION_MAX  128
+#define GROUPS_MAX          4096 /* numeric groups of one user */
+#define DEVICE_NAME_MAX     128
 #define DEVICE_IDENTITY_MAX 320
-#define REASON_TEXT_MAX 200      /* the free text of a revocation */
-#define MESSAGE_TEXT_MAX 500     /* what a login may be told; PAM_MAX_MSG_SIZE is 512 */
-#define SID_TEXT_MAX 36          /* a UUID */
-#define SID_SUFFIX_MIN 8         /* how much of a session id, from its end, a person must type */
-#define AUDIENCE_MAX 256
-#define ISSUER_MAX 256
-#define ROLE_MAX 64
+#define REASON_TEXT_MAX     200 /* the free text of a revocation */
+#define MESSAGE_TEXT_MAX    500 /* what a login may be told; PAM_MAX_MSG_SIZE is 512 */
+#define SID_TEXT_MAX        36  /* a UUID */
+#define SID_SUFFIX_MIN      8   /* how much of a session id, from its end, a person must type */
+#define AUDIENCE_MAX        256
+#define ISSUER_MAX          256
+#define ROLE_MAX            64
 
 /* Tokens */
-#define TOKEN_MAX 8192
-#define KID_MAX 64
-#define JWKS_MAX 65536
+#define TOKEN_MAX     8192
+#define KID_MAX       64
+#define JWKS_MAX      65536
 #define JWKS_KEYS_MAX 32
-#define LEEWAY_SEC 0
+#define LEEWAY_SEC    0
 
 /* Messages on the public socket */
-#define MESSAGE_MAX 65536        /* one call */
-#define REPLY_MAX 1048576        /* one reply; a plain list says when it was cut */
-#define MESSAGE_DEPTH_MAX 8
-#define MESSAGE_TOKENS_MAX 64
-#define LIST_SLICE_ROWS 64
-#define CONNECTIONS_PER_UID_MAX 64
-#define CONNECTIONS_MAX 4096
-#define IDLE_CONNECTION_SEC 300  /* a public connection that says nothing for so long is closed */
-#define PUBLIC_CHANGES_PER_TURN 32
+#define MESSAGE_MAX                65536   /* one call */
+#define REPLY_MAX                  1048576 /* one reply; a plain list says when it was cut */
+#define MESSAGE_DEPTH_MAX          8
+#define MESSAGE_TOKENS_MAX         64
+#define LIST_SLICE_ROWS            64
+#define CONNECTIONS_PER_UID_MAX    64
+#define CONNECTIONS_MAX            4096
+#define IDLE_CONNECTION_SEC        300 /* a public connection that says nothing for so long is closed */
+#define PUBLIC_CHANGES_PER_TURN    32
 #define SIGNATURE_CHECKS_PER_ROUND 8
 
 /* Logins */
 #define LOGIN_TIMEOUT_DEFAULT_MSEC 250
-#define LOGIN_TIMEOUT_MAX_MSEC 1000
-#define LOGIN_CONNECTIONS_MAX 1024
+#define LOGIN_TIMEOUT_MAX_MSEC     1000
+#define LOGIN_CONNECTIONS_MAX      1024
 
 /* Ending a login */
-#define TERMINATE_LINE_MSEC 250  /* from the line on the terminals to SIGTERM: sshd drops what it has not sent yet */
-#define TERMINATE_GRACE_SEC 5    /* from SIGTERM to SIGKILL */
-#define DENIED_GRACE_SEC 2       /* a denied login that has not gone by then is signalled */
+#define TERMINATE_LINE_MSEC 250 /* from the line on the terminals to SIGTERM, for sshd drops what is unsent */
+#define TERMINATE_GRACE_SEC 5   /* from SIGTERM to SIGKILL */
+#define DENIED_GRACE_SEC    2   /* a denied login that has not gone by then is signalled */
