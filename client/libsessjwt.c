@@ -16,7 +16,7 @@
 #define TIMEOUT_DEFAULT_MSEC 25000
 
 struct sessjwt {
-        char path[sizeof((struct sockaddr_un *)0)->sun_path];
+        char path[sizeof((struct sockaddr_un *) 0)->sun_path];
         unsigned int timeout_msec;
         struct wire wire;
         struct reply reply;

@@ -123,7 +123,7 @@ bool reply_enter(struct reply *reply, const char *name) {
 
         if (token == 0 || reply->json.tokens[token].type != JSON_OBJECT)
                 return false;
-        set_root(reply, (char *)reply->json.text, token);
+        set_root(reply, (char *) reply->json.text, token);
         return true;
 }
 

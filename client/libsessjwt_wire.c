@@ -19,7 +19,7 @@ int64_t wire_now(void) {
         struct timespec t;
 
         clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+        return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 void wire_init(struct wire *wire) {
@@ -54,7 +54,7 @@ static int connect_until(int fd, const struct sockaddr_un *address, int64_t dead
                         return -ETIMEDOUT;
                 if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) < 0)
                         return -errno;
-                if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0)
+                if (connect(fd, (const struct sockaddr *) address, sizeof *address) == 0)
                         return 0;
                 if (errno == EAGAIN)
                         return -ETIMEDOUT;
@@ -98,7 +98,7 @@ static int wait_until(int fd, short events, int64_t deadline) {
 
                 if (left <= 0)
                         return -ETIMEDOUT;
-                n = poll(&p, 1, left > 60000 ? 60000 : (int)left);
+                n = poll(&p, 1, left > 60000 ? 60000 : (int) left);
                 if (n > 0)
                         return 0;
                 if (n < 0 && errno != EINTR)
@@ -113,7 +113,7 @@ int wire_send(struct wire *wire, const char *bytes, size_t size, int64_t deadlin
 
                 if (n >= 0) {
                         bytes += n;
-                        size -= (size_t)n;
+                        size -= (size_t) n;
                         continue;
                 }
                 if (errno == EINTR)
@@ -177,7 +177,7 @@ static int read_some(struct wire *wire, int64_t deadline) {
                 if (n > 0 && header.msg_flags & MSG_CTRUNC)
                         return -EBADMSG;
                 if (n > 0) {
-                        wire->in_size += (size_t)n;
+                        wire->in_size += (size_t) n;
                         return 0;
                 }
                 if (n == 0)
@@ -204,7 +204,7 @@ int wire_receive(struct wire *wire, int64_t deadline, char **ret_text, size_t *r
 
                 if (end) {
                         *ret_text = wire->in;
-                        *ret_size = (size_t)(end - wire->in);
+                        *ret_size = (size_t) (end - wire->in);
                         wire->taken = *ret_size + 1;
                         return 0;
                 }

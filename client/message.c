@@ -82,7 +82,7 @@ int message_read_call(const char *text, size_t size, struct message *ret) {
 static bool read_text(const struct json *json, uint32_t value, char *buf, size_t size) {
         int length = json_read_string(json, value, buf, size);
 
-        return length >= 0 && !utf8_has_control(buf, (size_t)length);
+        return length >= 0 && !utf8_has_control(buf, (size_t) length);
 }
 
 static bool read_strings(const struct json *json, uint32_t value, struct message_strings *ret) {
@@ -103,22 +103,22 @@ static bool read_strings(const struct json *json, uint32_t value, struct message
 static bool read_field(
         const struct json *json, uint32_t value, const struct message_field *field, void *params) {
         const struct json_token *t = &json->tokens[value];
-        char *member = (char *)params + field->offset;
+        char *member = (char *) params + field->offset;
 
         switch (field->type) {
         case MESSAGE_STRING:
                 return read_text(json, value, member, field->size);
         case MESSAGE_STRINGS:
-                return read_strings(json, value, (struct message_strings *)member);
+                return read_strings(json, value, (struct message_strings *) member);
         case MESSAGE_INTEGER:
                 if (t->type != JSON_INTEGER && (t->type != JSON_REAL || !t->exact))
                         return false;
-                *(int64_t *)member = t->integer;
+                *(int64_t *) member = t->integer;
                 return true;
         case MESSAGE_BOOL:
                 if (t->type != JSON_BOOL)
                         return false;
-                *(bool *)member = t->integer;
+                *(bool *) member = t->integer;
                 return true;
         }
         return false;

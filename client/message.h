@@ -51,9 +51,9 @@ struct message_field {
 };
 
 #define MESSAGE_FIELD_STRING(struct_, member_, name_, required_)                                             \
-        { (name_), MESSAGE_STRING, offsetof(struct_, member_), sizeof(((struct_ *)0)->member_), (required_) }
+        { (name_), MESSAGE_STRING, offsetof(struct_, member_), sizeof(((struct_ *) 0)->member_), (required_) }
 #define MESSAGE_FIELD(struct_, member_, name_, type_, required_)                                             \
-        { (name_), (type_), offsetof(struct_, member_), sizeof(((struct_ *)0)->member_), (required_) }
+        { (name_), (type_), offsetof(struct_, member_), sizeof(((struct_ *) 0)->member_), (required_) }
 
 enum { MESSAGE_INVALID_PARAMETER = 1 };
 

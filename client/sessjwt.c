@@ -133,7 +133,7 @@ static bool set_format(struct command *command, const char *mode) {
 
         for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
                 if (strcmp(mode, modes[i]) == 0) {
-                        command->format = (enum format)i;
+                        command->format = (enum format) i;
                         return true;
                 }
         return false;
@@ -188,7 +188,7 @@ static int parse_options(int argc, char **argv, struct command *command, struct 
                         print_usage(stderr, NULL);
                         return STATUS_USAGE;
                 default:
-                        set_own(command, (unsigned)(option - LONG_OWN), optarg);
+                        set_own(command, (unsigned) (option - LONG_OWN), optarg);
                 }
         return STATUS_DONE;
 }
@@ -211,7 +211,7 @@ static int check_arguments(const struct command *command) {
 
         for (const struct option *option = long_options; option->name; option++)
                 if (option->val > LONG_OWN &&
-                        command->options & ~verb->options & (unsigned)(option->val - LONG_OWN))
+                        command->options & ~verb->options & (unsigned) (option->val - LONG_OWN))
                         return fail_usage(verb, "%s takes no --%s", verb->name, option->name);
         if (command->n_arguments < verb->min_arguments)
                 return fail_usage(verb, "%s needs an argument", verb->name);

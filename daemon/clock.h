@@ -7,7 +7,7 @@
 typedef uint64_t usec_t;
 
 #define USEC_PER_SEC ((usec_t) 1000000)
-#define USEC_NEVER UINT64_MAX
+#define USEC_NEVER   UINT64_MAX
 
 /* One instant on both clocks. Deadlines are judged by boot, shown by wall. */
 struct moment {

@@ -15,5 +15,5 @@ struct log_field {
 };
 
 /* The event's name ("session-opened") as SESSJWT_EVENT, its fields, and the line. */
-void log_event(int priority, const char *event, const char *line, const struct log_field *fields,
-        size_t n_fields);
+void log_event(
+        int priority, const char *event, const char *line, const struct log_field *fields, size_t n_fields);

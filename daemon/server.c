@@ -150,8 +150,8 @@ static void handle_events(struct server *server, const struct epoll_event *event
                         server_accept_public(server);
                         break;
                 case WATCH_PUBLIC:
-                        server_public_event(server, (uint32_t) data, (uint32_t) (data >> 32) & CONNECTION_GENERATION_MASK,
-                                events[i].events);
+                        server_public_event(server, (uint32_t) data,
+                                (uint32_t) (data >> 32) & CONNECTION_GENERATION_MASK, events[i].events);
                         break;
                 default:
                         break;

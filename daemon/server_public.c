@@ -72,8 +72,7 @@ static void update_interest(struct server *server, struct connection *connection
         (void) epoll_ctl(server->epoll, EPOLL_CTL_MOD, connection->fd,
                 &(struct epoll_event){ .events = interest,
                         .data.u64 = ((uint64_t) WATCH_PUBLIC << 56) |
-                                    ((uint64_t) connection->generation << 32) |
-                                    connection->slot });
+                                    ((uint64_t) connection->generation << 32) | connection->slot });
 }
 
 void server_drop_idle(struct server *server) {

@@ -31,7 +31,7 @@ struct login {
         struct who who;
         struct frame_reply reply;
         unsigned budget_msec; /* what asking may take; afterwards what is left */
-        bool unanswered; /* the request was sent, and it is not known what became of it */
+        bool unanswered;      /* the request was sent, and it is not known what became of it */
 };
 
 static void login_done(struct login *l) {

@@ -36,8 +36,8 @@ static void write_string(struct json_writer *w, const struct json *json, uint32_
                 json_put_raw(w, json->text + t->start - 1, t->end - t->start + 2);
                 return;
         }
-        must(json_is(json, token, text) && text[length] == '\0' && strlen(text) == (size_t)length);
-        must(length == 0 || json_read_string(json, token, text, (size_t)length) == -ENOBUFS);
+        must(json_is(json, token, text) && text[length] == '\0' && strlen(text) == (size_t) length);
+        must(length == 0 || json_read_string(json, token, text, (size_t) length) == -ENOBUFS);
         if (key)
                 json_key(w, text);
         else
@@ -118,7 +118,7 @@ static void check_real(const struct json_token *t, const json_t *value) {
 
         if (fabs(real) > 9007199254740992.0 || fabs(real) < 1e-300 || t->end - t->start > 15)
                 return;
-        must(t->integer == (int64_t)real && t->exact == (real == trunc(real)));
+        must(t->integer == (int64_t) real && t->exact == (real == trunc(real)));
 }
 
 /* Whether it holds a real that only just is a double, and which we refuse. */
@@ -180,7 +180,7 @@ static void check_write(const char *text, size_t size) {
         if (r < 0)
                 return;
         must(json_read(buf, written, tokens, 2, &json) == 0);
-        must(json_read_string(&json, 0, back, sizeof(back)) == (int)size && memcmp(back, text, size) == 0);
+        must(json_read_string(&json, 0, back, sizeof(back)) == (int) size && memcmp(back, text, size) == 0);
         value = oracle_read(buf, written, &error);
         must(value && json_string_length(value) == size && memcmp(json_string_value(value), text, size) == 0);
         json_decref(value);

@@ -42,7 +42,7 @@ static void must_be_text(const char *text, size_t max) {
         must(value != NULL);
         json_decref(value);
         for (size_t i = 0; i < n; i++)
-                must((unsigned char)text[i] >= 0x20 && text[i] != 0x7f);
+                must((unsigned char) text[i] >= 0x20 && text[i] != 0x7f);
 }
 
 static void check_params(const struct message *call) {

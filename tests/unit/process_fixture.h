@@ -55,7 +55,8 @@ static inline struct child child_start(void (*body)(int fd, void *userdata), voi
         return child;
 }
 
-static inline void child_does_nothing(int fd, void *userdata) {}
+static inline void child_does_nothing(int fd, void *userdata) {
+}
 
 static inline void child_ignores_sigterm(int fd, void *userdata) {
         signal(SIGTERM, SIG_IGN);

@@ -55,10 +55,10 @@ static void refused_n(const char *text, size_t size) {
         struct json json = { .size = 4711 };
 
         if (read_n(text, size, &json) != -EBADMSG)
-                fail_msg("not refused: %.*s", (int)size, text);
+                fail_msg("not refused: %.*s", (int) size, text);
         assert_int_equal(json.size, 4711);
         if (oracle_accepts(text, size))
-                fail_msg("jansson accepts: %.*s", (int)size, text);
+                fail_msg("jansson accepts: %.*s", (int) size, text);
 }
 
 static void refused(const char *text) {
@@ -190,7 +190,7 @@ static void test_control_characters_must_be_escaped(void **state) {
         char text[] = "\"abcdefgh?\"";
 
         for (int c = 1; c < 0x20; c++) {
-                text[9] = (char)c;
+                text[9] = (char) c;
                 refused(text);
         }
         accepted("\"\x7f\"");
@@ -379,7 +379,7 @@ static void test_thousands_of_tokens_are_read_when_there_is_room(void **state) {
         struct json json;
 
         for (int i = 0; i < 1000; i++)
-                n += (size_t)snprintf(
+                n += (size_t) snprintf(
                         text + n, sizeof(text) - n, "%c{\"a\":%d,\"b\":\"x\"}", i ? ',' : '[', i);
         strcpy(text + n, "]");
         json = accepted(text);

@@ -26,9 +26,9 @@ static struct json accepted(const char *text, size_t size) {
         json_t *value = oracle_read(text, size, &error);
 
         if (json_read(text, size, tokens, TOKENS_MAX, &json) != 0)
-                fail_msg("refused: %.*s", (int)size, text);
+                fail_msg("refused: %.*s", (int) size, text);
         if (!value)
-                fail_msg("jansson refuses: %.*s", (int)size, text);
+                fail_msg("jansson refuses: %.*s", (int) size, text);
         json_decref(value);
         return json;
 }
@@ -204,7 +204,7 @@ static void write_some(struct json_writer *w, uint32_t *seed, int depth) {
         if (kind == 0)
                 json_put_string(w, some_text(seed));
         else if (kind == 1)
-                json_put_integer(w, (int32_t)dice(seed, UINT32_MAX) * INT64_C(1000003));
+                json_put_integer(w, (int32_t) dice(seed, UINT32_MAX) * INT64_C(1000003));
         else if (kind == 2)
                 json_put_bool(w, n & 1);
         else if (kind == 3)

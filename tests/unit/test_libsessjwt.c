@@ -82,7 +82,7 @@ static void server_listen(struct server *s) {
         strcpy(address.sun_path, s->path);
         s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_true(s->listener >= 0);
-        assert_int_equal(bind(s->listener, (struct sockaddr *)&address, sizeof address), 0);
+        assert_int_equal(bind(s->listener, (struct sockaddr *) &address, sizeof address), 0);
         assert_int_equal(listen(s->listener, 4), 0);
 }
 
@@ -117,7 +117,7 @@ static void server_write(struct server *s, const char *bytes, size_t size, size_
                 if (n <= 0)
                         return;
                 bytes += n;
-                size -= (size_t)n;
+                size -= (size_t) n;
         }
 }
 
@@ -126,7 +126,7 @@ static void server_pass_fd(struct server *s, const char *text) {
                 struct cmsghdr header;
                 char bytes[CMSG_SPACE(sizeof(int))];
         } control = { 0 };
-        struct iovec iov = { (void *)text, strlen(text) + 1 };
+        struct iovec iov = { (void *) text, strlen(text) + 1 };
         struct msghdr message = {
                 .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
         };
@@ -634,7 +634,7 @@ static void test_a_daemon_that_accepts_nobody_is_given_up_at_the_deadline(void *
         do {
                 assert_in_range(n, 0, 15);
                 fds[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        } while (connect(fds[n++], (struct sockaddr *)&address, sizeof address) == 0);
+        } while (connect(fds[n++], (struct sockaddr *) &address, sizeof address) == 0);
         sessjwt_set_timeout(s->c, 1);
         assert_int_equal(sessjwt_get_health(s->c), -ETIMEDOUT);
         while (n > 0)

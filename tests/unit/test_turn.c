@@ -11,8 +11,8 @@
 static void test_what_waits_is_taken_together_ends_first_then_logins_then_the_public(void **state) {
         struct stage *s = *state;
         struct work gate, works[6] = { 0 };
-        static const enum lane lanes[6] = { LANE_PUBLIC, LANE_LOGIN, LANE_INTERNAL, LANE_LOGIN,
-                LANE_INTERNAL, LANE_PUBLIC };
+        static const enum lane lanes[6] = { LANE_PUBLIC, LANE_LOGIN, LANE_INTERNAL, LANE_LOGIN, LANE_INTERNAL,
+                LANE_PUBLIC };
         static const int order[6] = { 2, 4, 1, 3, 0, 5 };
 
         stage_hold(s, &gate);
@@ -187,7 +187,7 @@ static void test_an_outcome_keeps_what_was_put(void **state) {
 static void test_an_error_of_the_store_that_a_change_hides_undoes_it_alone(void **state) {
         struct stage *s = *state;
         struct work gate, works[3] = { { .opens = 1 }, { .opens = 2, .n_devices = 20000, .swallows = true },
-                                  { .opens = 3 } };
+                { .opens = 3 } };
 
         turn_free(&s->turn);
         store_close(&s->store.store);
