@@ -2,8 +2,8 @@
 of rounds."""
 import contextlib
 
-from harness import (Clock, Daemon, Host, NotInTime, PamApp, PamStack, SessionList, Ssh, Sshd, eventually, later,
-                     processes)
+from harness import (Clock, Daemon, Host, NotInTime, PamApp, PamStack, SessionList, Ssh, Sshd, eventually,
+                     later, processes)
 from harness.passing import pass_time, rounds
 
 AT_ONCE = 8
