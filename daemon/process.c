@@ -106,8 +106,24 @@ bool pidfd_is_alive(int pidfd) {
         return poll(&p, 1, 0) == 0;
 }
 
+/* The numbers in the text; one that the end of the buffer may have cut is none. */
+static size_t read_pids(const char *text, bool is_whole, pid_t *ret, size_t max) {
+        size_t n = 0;
+
+        while (n < max) {
+                char *end;
+                long pid = strtol(text, &end, 10);
+
+                if (end == text || (*end == '\0' && !is_whole))
+                        break;
+                ret[n++] = (pid_t) pid;
+                text = end;
+        }
+        return n;
+}
+
 /* Children are listed by the thread that made them. */
-static size_t process_children(pid_t pid, pid_t *ret, size_t max) {
+static size_t process_children(pid_t pid, pid_t *ret, size_t max, size_t *tasks_left) {
         _cleanup_(cleanup_dir) DIR *tasks = NULL;
         char path[64];
         size_t n = 0;
@@ -116,31 +132,27 @@ static size_t process_children(pid_t pid, pid_t *ret, size_t max) {
         tasks = opendir(path);
         if (!tasks)
                 return 0;
-        for (struct dirent *entry; n < max && (entry = readdir(tasks));) {
-                char text[PROC_TEXT_MAX], *p = text;
+        for (struct dirent *entry; n < max && *tasks_left > 0 && (entry = readdir(tasks));) {
                 char children[sizeof(path) + sizeof(entry->d_name) + 16];
+                char text[PROC_TEXT_MAX];
+                ssize_t length;
 
                 if (entry->d_name[0] == '.')
                         continue;
+                (*tasks_left)--;
                 snprintf(children, sizeof(children), "%s/%s/children", path, entry->d_name);
-                if (proc_read(children, text, sizeof(text)) < 0)
-                        continue;
-                for (char *end; n < max; p = end) {
-                        long child = strtol(p, &end, 10);
-
-                        if (end == p)
-                                break;
-                        ret[n++] = (pid_t) child;
-                }
+                length = proc_read(children, text, sizeof(text));
+                if (length > 0)
+                        n += read_pids(text, (size_t) length < sizeof(text) - 1, ret + n, max - n);
         }
         return n;
 }
 
 size_t process_descendants(pid_t pid, pid_t *ret, size_t max) {
-        size_t n = process_children(pid, ret, max);
+        size_t tasks_left = PROCESS_TASKS_MAX, n = process_children(pid, ret, max, &tasks_left);
 
         for (size_t i = 0; i < n && n < max; i++)
-                n += process_children(ret[i], ret + n, max - n);
+                n += process_children(ret[i], ret + n, max - n, &tasks_left);
         return n;
 }
 

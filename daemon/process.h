@@ -27,7 +27,9 @@ int process_audit_session(pid_t pid, uint32_t *ret);
 int process_of_pidfd(int pidfd, pid_t *ret);
 bool pidfd_is_alive(int pidfd);
 
-/* Children, then theirs, … up to max, the process itself not included. Returns how many. */
+/* Children, then theirs, … up to max, the process itself not included. Returns how many. Looks at so many
+ * threads at most: each costs 10 us, and a user may have a hundred thousand. */
+#define PROCESS_TASKS_MAX 1024
 size_t process_descendants(pid_t pid, pid_t *ret, size_t max);
 
 /* Microseconds after boot at which it started. */

@@ -30,17 +30,26 @@ struct child {
         int said; /* what it writes can be read here */
 };
 
-/* Runs body(fd) in a child, which then waits to be ended; returns when it has written its first byte to fd. */
+/* The child of `parent` dies with it. */
+static inline void die_with(pid_t parent) {
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+                _exit(0); /* it was faster */
+}
+
+/* Runs body(fd) in a child, which then waits to be ended; returns when it has written its first byte to
+ * fd. */
 static inline struct child child_start(void (*body)(int fd, void *userdata), void *userdata) {
         struct child child = { 0 };
+        pid_t self = getpid();
         int fds[2];
-        char byte;
+        char byte = 0;
 
         assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
         child.pid = fork();
         assert_true(child.pid >= 0);
         if (child.pid == 0) {
-                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                die_with(self);
                 body(fds[1], userdata);
                 if (write(fds[1], "!", 1) != 1)
                         _exit(1);
@@ -78,6 +87,12 @@ static inline int child_wait(struct child *child) {
         close(child->said);
         child->pid = 0;
         return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* More of what it writes. */
+static inline void child_hear(const struct child *child, void *buf, size_t size) {
+        assert_true(is_readable(child->said, PATIENCE_MSEC));
+        assert_int_equal(read(child->said, buf, size), (ssize_t) size);
 }
 
 static inline void child_kill(struct child *child) {
