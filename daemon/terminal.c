@@ -41,6 +41,9 @@ static bool terminal_write(dev_t device, uid_t uid, const char *line) {
         n = snprintf(text, sizeof(text), "\r\n%s\r\n", line);
         if (n < 0 || (size_t) n >= sizeof(text))
                 return false;
+        for (char *p = text + 2; p < text + n - 2; p++)
+                if ((unsigned char) *p < 0x20 || *p == 0x7f)
+                        *p = '?';
         return write(fd, text, (size_t) n) == n;
 }
 
