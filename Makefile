@@ -14,7 +14,7 @@ say      = $(if $(Q),@printf '  %-7s %s\n' '$(1)' '$(2)')
 VERSION := $(shell sed -n 's/^.define SESSJWT_VERSION *"\(.*\)"/\1/p' client/protocol.h)
 URL     := $(shell sed -n 's/^.define SESSJWT_URL *"\(.*\)"/\1/p' client/protocol.h)
 
-# ---- places to install to -------------------------------------------------------------------------------------------
+# ---- places to install to ----------------------------------------------------------------------------------
 prefix     ?= /usr
 sysconfdir ?= /etc
 DESTDIR    ?=
@@ -22,10 +22,11 @@ multiarch   = $(shell $(CC) -print-multiarch 2>/dev/null)
 libdir     ?= $(prefix)/lib/$(multiarch)
 securitydir ?= $(libdir)/security
 unitdir    ?= $(prefix)/lib/systemd/system
+presetdir  ?= $(prefix)/lib/systemd/system-preset
 
-# ---- flags ----------------------------------------------------------------------------------------------------------
-WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wno-unused-parameter \
-             -Wformat=2 -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough
+# ---- flags -------------------------------------------------------------------------------------------------
+WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
+             -Wno-unused-parameter -Wformat=2 -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough
 HARDENING := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection \
              $(if $(filter x86_64%,$(multiarch)),-fcf-protection)
 OPTIMISE  ?= -O2 -g
@@ -39,11 +40,11 @@ LIBS_openssl    = $(call pc,--libs libcrypto)
 LIBS_daemon     = -llmdb -ljwt $(call pc,--libs libsystemd libcrypto) -lpthread
 LIBS_command    = $(call pc,--libs smartcols)
 
-# ---- rooms ----------------------------------------------------------------------------------------------------------
+# ---- rooms -------------------------------------------------------------------------------------------------
 # Up to `verify` the rooms of client/ are everybody's; the daemon links them and never libsessjwt.
 CONTRACT_ROOMS  := json json_number json_writer message config_files base64url digest reason jws keyset verify
-# The command is linked to the library as any application would be; of the contract it takes the pure rooms that it
-# reads replies and finds configuration files with.
+# The command is linked to the library as any application would be; of the contract it takes the pure rooms
+# that it reads replies and finds configuration files with.
 COMMAND_ROOMS   := json json_number json_writer config_files
 COMMAND_SOURCES := $(sort client/sessjwt.c $(wildcard client/command*.c))
 MODULE_ROOMS    := $(patsubst pam/%.c,%,$(wildcard pam/*.c))
@@ -68,7 +69,7 @@ all: $(PRODUCT) ## build everything into build/
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  \1 \t/' | expand -t 14
 
-# ---- compile --------------------------------------------------------------------------------------------------------
+# ---- compile -----------------------------------------------------------------------------------------------
 $(B)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
@@ -105,24 +106,27 @@ $(B)/hooked/sessjwtd: $(hooked_objects) $(B)/contract.a
 
 $(B)/pam_sessjwt.so: $(module_objects) pam/pam_sessjwt.map
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,--version-script=pam/pam_sessjwt.map -Wl,-z,defs -o $@ $(module_objects) -lpam
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,--version-script=pam/pam_sessjwt.map -Wl,-z,defs \
+		-o $@ $(module_objects) -lpam
 
 $(LIBRARY): $(library_objects) $(B)/contract.a client/libsessjwt.map
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libsessjwt.so.0 -Wl,--version-script=client/libsessjwt.map -Wl,-z,defs \
-		-o $@ $(library_objects) $(B)/contract.a $(LIBS_openssl) && ln -sf libsessjwt.so.0 $(B)/libsessjwt.so
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libsessjwt.so.0 -Wl,-z,defs \
+		-Wl,--version-script=client/libsessjwt.map -o $@ $(library_objects) $(B)/contract.a $(LIBS_openssl)
+	$(Q)ln -sf libsessjwt.so.0 $(B)/libsessjwt.so
 
 $(B)/sessjwt: $(command_objects) $(LIBRARY)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) -L$(B) -lsessjwt $(LIBS_command) \
 		-Wl,-rpath,$(if $(BUILD_RPATH),$(BUILD_RPATH),'$$ORIGIN')
 
-# ---- tests ----------------------------------------------------------------------------------------------------------
+# ---- tests -------------------------------------------------------------------------------------------------
 $(B)/tests/unit/%: tests/unit/%.c $(B)/daemon.a $(B)/contract.a $(LIBRARY)
 	$(call say,TEST,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/daemon.a $(B)/contract.a -L$(B) -Wl,-rpath,$(abspath $(B)) \
-		-Wl,--no-as-needed -lcmocka -Wl,--as-needed -lsessjwt -ljansson $(LIBS_daemon)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/daemon.a $(B)/contract.a \
+		-L$(B) -Wl,-rpath,$(abspath $(B)) -Wl,--no-as-needed -lcmocka -Wl,--as-needed \
+		-lsessjwt -ljansson $(LIBS_daemon)
 
 $(B)/tests/harness/%: tests/harness/%.c
 	$(call say,TEST,$<)
@@ -139,7 +143,7 @@ check: ## run every test (installs what is missing when root); ends with the cou
 deps: ## install the Debian packages listed in .ci/packages
 	@.ci/deps --install
 
-demo: ## a private sshd, two keys, a single-device policy: watch logins become sessions; SHELL_AFTER=1 leaves it running
+demo: ## a private sshd, two keys, one device allowed: watch logins become sessions; SHELL_AFTER=1: and stay
 	@.ci/deps --ensure
 	@+$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/harness/demo $(if $(SHELL_AFTER),--shell)
@@ -148,15 +152,16 @@ demo: ## a private sshd, two keys, a single-device policy: watch logins become s
 $(B)/installed/sessjwt: $(command_objects) $(LIBRARY)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) \
-		-L$(B) -lsessjwt $(LIBS_command)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(command_objects) -L$(B) -lsessjwt $(LIBS_command)
 
 $(B)/installed/%: %.in
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@prefix@|$(prefix)|g' -e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(prefix)/include|g' \
-		-e 's|@version@|$(VERSION)|g' -e 's|@url@|$(URL)|g' -e 's|@sbindir@|$(prefix)/sbin|g' $< >$@
+	$(Q)sed -e 's|@prefix@|$(prefix)|g' -e 's|@sbindir@|$(prefix)/sbin|g' -e 's|@libdir@|$(libdir)|g' \
+		-e 's|@includedir@|$(prefix)/include|g' -e 's|@version@|$(VERSION)|g' -e 's|@url@|$(URL)|g' $< >$@
 
-install: all $(B)/installed/sessjwt $(B)/installed/client/libsessjwt.pc $(B)/installed/systemd/sessjwtd.service ## install (DESTDIR=, prefix=/usr)
+INSTALLED := sessjwt client/libsessjwt.pc systemd/sessjwtd.service
+
+install: all $(INSTALLED:%=$(B)/installed/%) ## install (DESTDIR=, prefix=/usr)
 	$(Q)install -Dm755 $(B)/sessjwtd $(DESTDIR)$(prefix)/sbin/sessjwtd
 	$(Q)install -Dm755 $(B)/installed/sessjwt $(DESTDIR)$(prefix)/bin/sessjwt
 	$(Q)install -Dm644 $(B)/pam_sessjwt.so $(DESTDIR)$(securitydir)/pam_sessjwt.so
@@ -169,7 +174,7 @@ install: all $(B)/installed/sessjwt $(B)/installed/client/libsessjwt.pc $(B)/ins
 	$(Q)install -Dm644 $(B)/installed/systemd/sessjwtd.service $(DESTDIR)$(unitdir)/sessjwtd.service
 	$(Q)install -Dm644 systemd/sessjwt.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/sessjwt.conf
 	$(Q)install -Dm644 systemd/sessjwt.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/sessjwt.conf
-	$(Q)install -Dm644 systemd/sessjwtd.preset $(DESTDIR)$(prefix)/lib/systemd/system-preset/50-sessjwtd.preset
+	$(Q)install -Dm644 systemd/sessjwtd.preset $(DESTDIR)$(presetdir)/50-sessjwtd.preset
 	$(Q)$(if $(DESTDIR),:,ldconfig)
 
 format: ## clang-format every source in place
