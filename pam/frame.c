@@ -5,13 +5,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client/utf8.h"
+
 #define MAGIC_SIZE    4
 #define MAGIC_REQUEST "SJWT"
 #define MAGIC_REPLY   "SJWR"
 #define SIZE_OFFSET   8 /* of the u32 total size, in both kinds of frame */
 
 enum text {
-        TEXT_PLAIN, /* no control characters */
+        TEXT_PLAIN, /* UTF-8 without control characters */
         TEXT_LINES, /* newlines too */
         TEXT_ANY,   /* all but NUL */
 };
@@ -106,15 +108,17 @@ static uint64_t read_number(struct reader *r, size_t width) {
 
 /* ---- text --------------------------------------------------------------------------------------------- */
 
+/* What is no UTF-8 could be neither listed nor put into a token. */
 static bool text_is_clean(const char *text, size_t length, enum text kind) {
-        for (size_t i = 0; i < length; i++) {
-                unsigned char c = (unsigned char) text[i];
+        const char *end = text + length;
 
-                if (c == '\0')
+        if (kind == TEXT_ANY)
+                return !memchr(text, '\0', length);
+        for (size_t n; text < end; text += n) {
+                n = utf8_length(text, end);
+                if (n == 0)
                         return false;
-                if (kind == TEXT_ANY || (kind == TEXT_LINES && c == '\n'))
-                        continue;
-                if (c < 0x20 || c == 0x7f)
+                if (utf8_has_control(text, n) && !(kind == TEXT_LINES && *text == '\n'))
                         return false;
         }
         return true;
@@ -279,6 +283,8 @@ int frame_read_request(const void *packet, size_t size, struct frame_request *re
         r = read_request_strings(&reader, &request, ret_field);
         if (r < 0)
                 return r;
+        if (!*request.user || !*request.service) /* nobody can be told apart by an empty one */
+                return refuse(-EBADMSG, *request.user ? "service" : "user", ret_field);
         if (read_groups(&reader, groups, &request.n_groups) < 0)
                 return refuse(-EBADMSG, "groups", ret_field);
         *ret = request;

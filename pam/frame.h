@@ -6,8 +6,8 @@
  * strings in the order of struct frame_request as u16 length, bytes and a NUL (which the length does not
  * count), then u16 count and u32 groups.
  * Reply: "SJWR", u16 version, u16 outcome, u32 total size, then its two strings.
- * All little-endian. Trailing bytes are an error. Text is bytes without control characters (below 0x20,
- * and 0x7f); what may hold more says so. */
+ * All little-endian. Trailing bytes are an error. Text is UTF-8 without control characters (U+0000 to
+ * U+001F, U+007F to U+009F); what may hold more says so. */
 #pragma once
 
 #include <stdbool.h>
@@ -68,7 +68,8 @@ struct frame_reply {
         char text[MESSAGE_TEXT_MAX + 1]; /* may hold newlines */
 };
 
-/* Whether the text may stand in a field of `max` bytes: it is not longer and has no control characters. */
+/* Whether the text may stand in a field of `max` bytes: it is not longer, UTF-8, and has no control
+ * characters. */
 bool frame_may_carry(const char *text, size_t max);
 
 /* 0 with the size; -E2BIG (a string over its limit of protocol.h, too many groups), -EINVAL (an unknown

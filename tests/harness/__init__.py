@@ -16,4 +16,4 @@ from .ssh import Ssh
 from .terminal import Terminal
 from .pam_app import PamApp
 from .pam_login import PamLogin
-from . import jose, processes
+from . import frame, jose, processes

@@ -293,6 +293,51 @@ static void test_control_characters_are_refused_by_name(void **state) {
                 }
 }
 
+static void test_what_is_no_utf8_is_refused_by_name(void **state) {
+        static const char *const texts[] = { "caf\xe9", "\xff\xfe", "\x80", "\xc3", "\xc0\xaf",
+                "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc2\x9b[31m" };
+
+        for (size_t i = 0; i < N_FIELDS; i++)
+                for (size_t t = 0; t < sizeof(texts) / sizeof(*texts); t++) {
+                        struct frame_request request = login;
+                        const char *field = NULL;
+                        uint8_t buf[FRAME_REQUEST_MAX];
+                        struct packet *p;
+                        size_t size;
+                        int r;
+
+                        set_field(&request, i, texts[t]);
+                        r = frame_write_request(&request, buf, sizeof(buf), &size, &field);
+                        if (strcmp(fields[i].name, "auth_info") == 0) {
+                                assert_int_equal(r, 0);
+                                continue;
+                        }
+                        assert_int_equal(r, -EINVAL);
+                        assert_string_equal(field, fields[i].name);
+
+                        set_field(&request, i, "12345678");
+                        p = written(&request);
+                        memcpy(p->bytes + offset_of_field(p, i) + 2, texts[t], strlen(texts[t]));
+                        refuse(p, fields[i].name);
+                        free(p);
+                }
+}
+
+static void test_nobody_logs_in_without_a_name_or_by_nothing(void **state) {
+        static const char *const names[] = { "user", "service" };
+
+        for (size_t i = 0; i < 2; i++) {
+                struct frame_request request = login;
+                struct packet *p;
+
+                assert_string_equal(fields[i].name, names[i]);
+                set_field(&request, i, "");
+                p = written(&request);
+                refuse(p, names[i]);
+                free(p);
+        }
+}
+
 static void test_bytes_of_other_scripts_are_text(void **state) {
         struct frame_request request = login;
         struct packet *p;
@@ -519,6 +564,8 @@ int main(void) {
                 cmocka_unit_test(test_all_fields_at_their_limits_fit_the_largest_request),
                 cmocka_unit_test(test_a_string_over_its_limit_is_refused_by_name),
                 cmocka_unit_test(test_control_characters_are_refused_by_name),
+                cmocka_unit_test(test_what_is_no_utf8_is_refused_by_name),
+                cmocka_unit_test(test_nobody_logs_in_without_a_name_or_by_nothing),
                 cmocka_unit_test(test_bytes_of_other_scripts_are_text),
                 cmocka_unit_test(test_a_string_without_its_nul_or_with_one_inside_is_refused),
                 cmocka_unit_test(test_a_length_past_the_end_is_refused),
