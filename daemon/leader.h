@@ -13,7 +13,7 @@
 enum leader_stage {
         LEADER_STAYS = 0,
         LEADER_DENIED, /* its login was refused: it is given time to go by itself */
-        LEADER_TOLD,   /* a line is on its terminals, which needs a moment to reach the user */
+        LEADER_TOLD,   /* a line is on its terminals, if it has any: it needs a moment to reach the user */
         LEADER_ASKED,  /* SIGTERM was sent */
         LEADER_CHILDREN_KILLED,
         LEADER_KILLED,
@@ -52,7 +52,7 @@ struct leader *leaders_find(const struct leaders *leaders, const struct leader_i
 size_t leaders_count(const struct leaders *leaders);
 bool leaders_are_full(const struct leaders *leaders);
 
-/* Sets the stage; the first puts it on the list. */
+/* Sets the stage and when its next step is due; LEADER_STAYS takes it off the list. */
 void leader_set_stage(struct leaders *leaders, struct leader *leader, enum leader_stage stage, usec_t due);
 struct leader *leaders_first_terminating(const struct leaders *leaders);
 

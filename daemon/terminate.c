@@ -36,12 +36,13 @@ void terminate_begin(
         n_heard = line ? terminal_tell(leader->id.pid, session->uid, line) : 0;
         if (leader->stage != LEADER_STAYS)
                 return;
+        /* SIGTERM only from terminate_run, which looks who shares the leader: somebody may have joined it
+         * between the commit of this end and now. */
         if (session->end == END_DENIED)
                 leader_set_stage(leaders, leader, LEADER_DENIED, now_boot + DENIED_GRACE_SEC * USEC_PER_SEC);
-        else if (n_heard > 0)
-                leader_set_stage(leaders, leader, LEADER_TOLD, now_boot + TERMINATE_LINE_MSEC * 1000);
         else
-                leader_ask(leaders, leader, now_boot);
+                leader_set_stage(leaders, leader, LEADER_TOLD,
+                        n_heard > 0 ? now_boot + TERMINATE_LINE_MSEC * 1000 : now_boot);
 }
 
 usec_t terminate_due(const struct leaders *leaders) {
@@ -81,15 +82,15 @@ static bool leader_is_shared(struct store *store, const struct leader *leader) {
 
         if (store_begin_read(store, &txn) < 0)
                 return true;
-        return ending_may_signal(txn, &leader->id, NULL) != 1;
+        return ending_may_signal(txn, &leader->id, NULL, NULL) != 1;
 }
 
 static void leader_step(
         struct leaders *leaders, struct store *store, struct leader *leader, usec_t now_boot) {
         if (leader_is_shared(store, leader)) {
-                log_line(LOG_WARNING, "login process %d now holds sessions of others too: it is left alone",
+                log_line(LOG_WARNING, "login process %d holds another session by now: it is left alone",
                         leader->id.pid);
-                leader_set_stage(leaders, leader, LEADER_KILLED, USEC_NEVER);
+                leader_set_stage(leaders, leader, LEADER_STAYS, USEC_NEVER);
                 return;
         }
         switch (leader->stage) {
@@ -109,8 +110,9 @@ static void leader_step(
 }
 
 void terminate_run(struct leaders *leaders, struct store *store, usec_t now_boot) {
-        for (struct leader *leader = leaders_first_terminating(leaders); leader;
-                leader = leader->next_terminating)
+        for (struct leader *leader = leaders_first_terminating(leaders), *next; leader; leader = next) {
+                next = leader->next_terminating; /* a step may take it off the list */
                 if (leader->due <= now_boot)
                         leader_step(leaders, store, leader, now_boot);
+        }
 }

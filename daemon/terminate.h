@@ -9,13 +9,14 @@
 #include "daemon/store.h"
 
 /* Begins with the session's leader, unless it is at it already. line is for the user's terminals; NULL:
- * nothing is said. A denied session's leader is first given DENIED_GRACE_SEC to go by itself. */
+ * nothing is said. A denied session's leader is first given DENIED_GRACE_SEC to go by itself. Signals
+ * nobody yet. */
 void terminate_begin(
         struct leaders *leaders, const struct session *session, const char *line, usec_t now_boot);
 
 /* When the next step of any leader is due (boot clock); USEC_NEVER: there is none. */
 usec_t terminate_due(const struct leaders *leaders);
 
-/* Takes the steps that are due. A leader that meanwhile holds a session of another user, or a tracked one,
- * is left alone. */
+/* Takes the steps that are due. A leader that by now holds a live session (a second login of the user, another
+ * user's) or a tracked one is left alone. */
 void terminate_run(struct leaders *leaders, struct store *store, usec_t now_boot);
