@@ -4,53 +4,81 @@
 #include <errno.h>
 #include <string.h>
 
-static bool session_shares_badly(const struct session *session, const struct session *first) {
-        return session->class == CLASS_TRACKED || session->uid != first->uid ||
-               strcmp(session->user, first->user) != 0 || strcmp(session->realm, first->realm) != 0;
+static bool is_same_session(const struct session *a, const struct session *b) {
+        return b && sid_compare(&a->sid, &b->sid) == 0;
 }
 
-int ending_may_signal(struct store_txn *txn, const struct leader_id *leader, const struct session *pending) {
+static bool is_same_user(const struct session *a, const struct session *b) {
+        return a->uid == b->uid && strcmp(a->user, b->user) == 0 && strcmp(a->realm, b->realm) == 0;
+}
+
+int ending_may_signal(struct store_txn *txn, const struct leader_id *leader, const struct session *ending,
+        const struct session *opening) {
         struct store_cursor cursor = { 0 };
         struct session first, session;
-        bool has_first = pending != NULL;
+        bool has_first = ending != NULL;
         int r;
 
-        if (pending) {
-                first = *pending;
-                if (session_shares_badly(pending, pending))
-                        return 0;
-        }
+        if (ending && ending->class == CLASS_TRACKED)
+                return 0;
+        if (opening && leader_id_equal(&opening->leader, leader))
+                return 0;
+        if (has_first)
+                first = *ending;
         while ((r = store_next_session_of_leader(txn, leader, &cursor, &session)) == 0) {
-                if (!has_first)
-                        first = session;
-                has_first = true;
-                if (session_shares_badly(&session, &first))
+                if (is_same_session(&session, ending))
+                        continue;
+                if (session.class == CLASS_TRACKED || session.state == SESSION_LIVE)
                         return 0;
+                if (has_first && !is_same_user(&session, &first))
+                        return 0;
+                first = session;
+                has_first = true;
         }
         return r < 0 ? r : 1;
 }
 
-int ending_end(struct store_txn *txn, struct session *session, enum session_end end, enum initiator initiator,
-        const char *note, struct effects *effects) {
+struct ending {
+        enum session_end end;
+        enum initiator initiator;
+        const char *note;
+};
+
+static int keep_ending(struct store_txn *txn, struct session *session, const struct ending *how,
+        int may_signal, struct effects *effects) {
+        enum effect_kind kind;
         int r;
 
-        r = ending_may_signal(txn, &session->leader, NULL);
-        if (r < 0)
-                return r;
-        switch (session_end(session, end, r == 1)) {
+        if (may_signal < 0)
+                return may_signal;
+        switch (session_end(session, how->end, may_signal)) {
         case SESSION_BECAME_ENDING:
+                kind = EFFECT_SESSION_ENDING;
                 r = store_put_session(txn, session);
-                if (r)
-                        return r < 0 ? r : -ENOENT;
-                return effects_add(effects, EFFECT_SESSION_ENDING, initiator, session, note);
+                break;
         case SESSION_BECAME_ENDED:
+                kind = EFFECT_SESSION_ENDED;
                 r = store_remove_session(txn, &session->sid);
-                if (r)
-                        return r < 0 ? r : -ENOENT;
-                return effects_add(effects, EFFECT_SESSION_ENDED, initiator, session, note);
+                break;
         default:
                 return 0;
         }
+        if (r)
+                return r < 0 ? r : -ENOENT;
+        return effects_add(effects, kind, how->initiator, session, how->note);
+}
+
+int ending_end(struct store_txn *txn, struct session *session, enum session_end end, enum initiator initiator,
+        const char *note, struct effects *effects) {
+        return keep_ending(txn, session, &(struct ending){ .end = end, .initiator = initiator, .note = note },
+                ending_may_signal(txn, &session->leader, session, NULL), effects);
+}
+
+int ending_evict(struct store_txn *txn, struct session *victim, const struct session *opening,
+        const char *note, struct effects *effects) {
+        return keep_ending(txn, victim,
+                &(struct ending){ .end = END_EVICTED, .initiator = BY_POLICY, .note = note },
+                ending_may_signal(txn, &victim->leader, victim, opening), effects);
 }
 
 int ending_finish(

@@ -7,13 +7,19 @@
 #include "daemon/session.h"
 #include "daemon/store.h"
 
-/* Whether all sessions of this leader are of one user and none is tracked: only then may it be signalled.
- * `pending` (NULL: none) is a session of it that is not in the store yet. < 0, 0 or 1. */
-int ending_may_signal(struct store_txn *txn, const struct leader_id *leader, const struct session *pending);
+/* Whether this leader may be told to go for the sake of `ending` (NULL: whichever it holds): not if it holds
+ * a session of another user, a tracked one, or another one that is live: all of them would end with it.
+ * `opening` (NULL: none) is a live session that is about to be put. < 0, 0 or 1. */
+int ending_may_signal(struct store_txn *txn, const struct leader_id *leader, const struct session *ending,
+        const struct session *opening);
 
 /* Ends a live session while its leader may live on (evicted, revoked, expired, …). Fills the session's new
  * state. 0, also when it was on its way already; negative errno. note may be NULL. */
 int ending_end(struct store_txn *txn, struct session *session, enum session_end end, enum initiator initiator,
+        const char *note, struct effects *effects);
+
+/* The same for the victim of a login, which must survive it even if one process leads both. */
+int ending_evict(struct store_txn *txn, struct session *victim, const struct session *opening,
         const char *note, struct effects *effects);
 
 /* Notes that a login is over: its row goes. 0 or negative errno. */

@@ -148,10 +148,12 @@ void leaders_release(struct leaders *leaders, const struct leader_id *id) {
 }
 
 void leader_set_stage(struct leaders *leaders, struct leader *leader, enum leader_stage stage, usec_t due) {
-        if (leader->stage == LEADER_STAYS) {
+        if (leader->stage == LEADER_STAYS && stage != LEADER_STAYS) {
                 leader->next_terminating = leaders->terminating;
                 leaders->terminating = leader;
         }
+        if (leader->stage != LEADER_STAYS && stage == LEADER_STAYS)
+                leader_unlist(leaders, leader);
         leader->stage = stage;
         leader->due = due;
 }

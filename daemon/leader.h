@@ -52,7 +52,7 @@ struct leader *leaders_find(const struct leaders *leaders, const struct leader_i
 size_t leaders_count(const struct leaders *leaders);
 bool leaders_are_full(const struct leaders *leaders);
 
-/* Sets the stage; the first puts it on the list. */
+/* Sets the stage and when its next step is due; LEADER_STAYS takes it off the list. */
 void leader_set_stage(struct leaders *leaders, struct leader *leader, enum leader_stage stage, usec_t due);
 struct leader *leaders_first_terminating(const struct leaders *leaders);
 

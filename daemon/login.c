@@ -231,7 +231,7 @@ int login_account(struct login *login, struct store_txn *txn) {
  * also after a crash. */
 static int keep_denied(
         struct login *login, struct store_txn *txn, struct session *session, const char *text) {
-        int may_signal = ending_may_signal(txn, &session->leader, session);
+        int may_signal = ending_may_signal(txn, &session->leader, session, NULL);
         int r;
 
         if (may_signal < 0)
@@ -259,7 +259,7 @@ static int keep_evictions(struct login *login, struct store_txn *txn, const stru
                 r = store_find_session(txn, &rows[i].sid, &victim);
                 if (r)
                         return r < 0 ? r : -ENOENT;
-                r = ending_end(txn, &victim, END_EVICTED, BY_POLICY, note, &login->change.effects);
+                r = ending_evict(txn, &victim, session, note, &login->change.effects);
                 if (r < 0)
                         return r;
         }

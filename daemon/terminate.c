@@ -82,15 +82,15 @@ static bool leader_is_shared(struct store *store, const struct leader *leader) {
 
         if (store_begin_read(store, &txn) < 0)
                 return true;
-        return ending_may_signal(txn, &leader->id, NULL) != 1;
+        return ending_may_signal(txn, &leader->id, NULL, NULL) != 1;
 }
 
 static void leader_step(
         struct leaders *leaders, struct store *store, struct leader *leader, usec_t now_boot) {
         if (leader_is_shared(store, leader)) {
-                log_line(LOG_WARNING, "login process %d now holds sessions of others too: it is left alone",
+                log_line(LOG_WARNING, "login process %d holds another session by now: it is left alone",
                         leader->id.pid);
-                leader_set_stage(leaders, leader, LEADER_KILLED, USEC_NEVER);
+                leader_set_stage(leaders, leader, LEADER_STAYS, USEC_NEVER);
                 return;
         }
         switch (leader->stage) {
@@ -110,8 +110,9 @@ static void leader_step(
 }
 
 void terminate_run(struct leaders *leaders, struct store *store, usec_t now_boot) {
-        for (struct leader *leader = leaders_first_terminating(leaders); leader;
-                leader = leader->next_terminating)
+        for (struct leader *leader = leaders_first_terminating(leaders), *next; leader; leader = next) {
+                next = leader->next_terminating; /* a step may take it off the list */
                 if (leader->due <= now_boot)
                         leader_step(leaders, store, leader, now_boot);
+        }
 }
