@@ -148,6 +148,46 @@ demo: ## a private sshd, two keys, one device allowed: watch logins become sessi
 	@+$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/harness/demo $(if $(SHELL_AFTER),--shell)
 
+# ---- fuzzing -----------------------------------------------------------------------------------------------
+# A fuzzer, tests/fuzz/fuzz_NAME.c, takes of the rooms what it names; tests/fuzz/corpus/NAME is where it begins.
+# What it finds on its way stays in build/fuzz/corpus/NAME, and what breaks it in build/fuzz.
+FUZZ        := $(B)/fuzz
+FUZZ_CC     ?= clang
+FUZZ_SEC    ?= 5
+FUZZERS     := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_RUNS   := $(FUZZERS:$(FUZZ)/%=run-%)
+FUZZ_CFLAGS := -std=gnu11 -I. -I$(B)/gen -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
+               -fsanitize=address,undefined -fno-sanitize-recover=all
+fuzz_objects := $(CONTRACT_ROOMS:%=$(FUZZ)/client/%.o) $(FUZZ)/pam/frame.o \
+                $(patsubst %,$(FUZZ)/daemon/%.o,$(filter-out main,$(DAEMON_ROOMS)))
+
+$(FUZZ)/%.o: %.c
+	$(call say,CC,$< (to be fuzzed))
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+$(FUZZ)/daemon/api_service.o: $(B)/gen/interface.inc
+
+$(FUZZ)/rooms.a: $(fuzz_objects)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(FUZZERS): $(FUZZ)/%: tests/fuzz/%.c $(FUZZ)/rooms.a
+	$(call say,FUZZER,$<)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ)/rooms.a -ljansson -lm $(LIBS_daemon)
+
+.PHONY: fuzz-short $(FUZZ_RUNS)
+$(FUZZ_RUNS): run-fuzz_%: $(FUZZ)/fuzz_%
+	$(call say,RUN,$< for $(FUZZ_SEC) s)
+	@mkdir -p $(FUZZ)/corpus/$*
+	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=10 -artifact_prefix=$(FUZZ)/$*- \
+		$(FUZZ)/corpus/$* $(wildcard tests/fuzz/corpus/$*) >$(FUZZ)/$*.log 2>&1 || { cat $(FUZZ)/$*.log; exit 1; }
+
+fuzz-short: ## run every fuzzer for FUZZ_SEC=5 seconds, with clang's sanitizers
+	@mkdir -p $(FUZZ)
+	@+if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | $(FUZZ_CC) -fsanitize=fuzzer,address,undefined \
+		-x c -o $(FUZZ)/probe - 2>$(FUZZ)/probe.log; then $(MAKE) --no-print-directory -j$$(nproc) $(FUZZ_RUNS); \
+	else echo 'fuzz-short: not run: needs clang and its runtime (Debian: clang libclang-rt-14-dev)'; fi
+
 # The installed command finds the library where the system keeps libraries.
 $(B)/installed/sessjwt: $(command_objects) $(LIBRARY)
 	$(call say,LD,$@)
