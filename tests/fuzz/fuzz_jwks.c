@@ -1,7 +1,5 @@
 /* Key sets from a file that anybody may have written. Accepted or refused, never half; and never
- * with anything behind it.
- *
- * Needs client/{base64url,digest,json,json_writer,jws,keyset}.c and -lcrypto. */
+ * with anything behind it. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>

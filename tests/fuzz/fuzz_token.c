@@ -1,8 +1,6 @@
 /* Tokens from a stranger, and, because no stranger gets past the signature, headers and claims that our own
  * key has signed. The first byte chooses which. Whatever happens: no crash, claims that are terminated, an
- * empty error queue.
- *
- * Needs client/{base64url,digest,reason,json,json_writer,jws,keyset,verify}.c, daemon/keyring.c and -lcrypto. */
+ * empty error queue. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
