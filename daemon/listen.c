@@ -42,10 +42,16 @@ static int socket_path(const char *dir, const char *name, struct sockaddr_un *re
         return 0;
 }
 
-/* A socket that nobody answers on is the leftover of a daemon that was killed. */
+/* A socket that nobody answers on is the leftover of a daemon that was killed; all else is somebody's. */
 static int remove_leftover(const struct sockaddr_un *address, int type) {
-        _cleanup_(cleanup_close) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        _cleanup_(cleanup_close) int fd = -1;
+        struct stat st;
 
+        if (lstat(address->sun_path, &st) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!S_ISSOCK(st.st_mode))
+                return -ENOTSOCK;
+        fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
         if (connect(fd, (const struct sockaddr *) address, sizeof(*address)) == 0 || errno == EAGAIN)

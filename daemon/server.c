@@ -208,6 +208,9 @@ static int open_store(struct server *server) {
         if (r == -EBUSY)
                 log_line(LOG_ERR, "%s is in use by another sessjwtd, pid %d", server->options->state_dir,
                         holder);
+        else if (r == -EPERM)
+                log_line(LOG_ERR, "%s must belong to uid %u, and nobody else may write in it",
+                        server->options->state_dir, geteuid());
         else if (r == -EPROTO)
                 log_line(
                         LOG_ERR, "%s was written by another version of sessjwtd", server->options->state_dir);
