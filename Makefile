@@ -42,7 +42,8 @@ LIBS_command    = $(call pc,--libs smartcols)
 
 # ---- rooms -------------------------------------------------------------------------------------------------
 # Up to `verify` the rooms of client/ are everybody's; the daemon links them and never libsessjwt.
-CONTRACT_ROOMS  := json json_number json_writer message config_files base64url digest reason jws keyset verify
+CONTRACT_ROOMS  := json json_number json_writer message config_files base64url digest reason claims jws keyset \
+                   status_map token_cache verify
 # The command is linked to the library as any application would be; of the contract it takes the pure rooms
 # that it reads replies and finds configuration files with.
 COMMAND_ROOMS   := json json_number json_writer config_files

@@ -1,4 +1,5 @@
-/* sessjwt.h: ask the session daemon of this host. Link with -lsessjwt (pkg-config libsessjwt).
+/* sessjwt.h: ask the session daemon of this host, or verify its tokens yourself. Link with -lsessjwt
+ * (pkg-config libsessjwt).
  *
  * Every login is a session; these calls show sessions, prove them by tokens and end them. The interface
  * behind them, with the meaning of every member of every reply, is org.sessjwt.varlink.
@@ -33,7 +34,8 @@
  * other should close it. Every descriptor is close-on-exec. No signal is raised (SIGPIPE included), none
  * disturbs a call.
  *
- * The library does not abort, does not write to stdout or stderr, and reads neither environment nor files. */
+ * The library does not abort, does not write to stdout or stderr, and reads no environment; the only files it
+ * reads are those that a verifier is told of. */
 #ifndef SESSJWT_H
 #define SESSJWT_H
 
@@ -63,6 +65,8 @@ enum {
         SESSJWT_E_TOO_MANY_CONNECTIONS,  /* of one user; detail: the limit */
         SESSJWT_E_STORE_UNAVAILABLE,     /* nothing was changed; detail: why */
         SESSJWT_E_CONFIGURATION_INVALID, /* the old one stays; detail: what is wrong where */
+        SESSJWT_E_TOO_MANY_KEYS,         /* that retire, nothing was changed; detail: the limit */
+        SESSJWT_E_NOT_PUBLISHED,         /* the change of keys is kept, and published later; detail: why */
 };
 
 /* A static sentence, without a full stop, for whatever a call returned. Never NULL. */
@@ -127,6 +131,15 @@ int sessjwt_revoke_others(struct sessjwt *c);
  * Read "sessions", "revokedCount". */
 int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm);
 
+/* The signing keys, in the order of making (for root): "keys", each with "kid", "state" (next, active,
+ * retiring), "sequence", "createdAt", "since", "until". */
+int sessjwt_list_keys(struct sessjwt *c);
+
+/* Rotates the signing keys (for root). compromised: no token that was signed before verifies any more. Read
+ * "kid", which signs from now on, "nextKid", and "publishedAhead": for how many seconds verifiers could know
+ * kid before. */
+int sessjwt_rotate_key(struct sessjwt *c, bool compromised);
+
 /* Whether the daemon is well: "ok", "version", "uptime" (seconds), "sessions" (how many), for admins
  * "problems". */
 int sessjwt_get_health(struct sessjwt *c);
@@ -152,6 +165,115 @@ int sessjwt_reply_bool(const struct sessjwt *c, const char *path, bool *ret);
 
 /* How many elements the array at the path has; 0 when it is absent or no array. */
 size_t sessjwt_reply_count(const struct sessjwt *c, const char *path);
+
+/* ---- verifying in your own process ---------------------------------------------------------------------- *
+ *
+ * A token is verified with no round trip, and refused from the moment on at which RevokeSession, an eviction
+ * or a logout is answered: the daemon keeps a byte for each session in a page that every process may map.
+ * All this needs is to read the daemon's public folder; no socket.
+ *
+ *         struct sessjwt_verifier *v = NULL;     // one for all threads
+ *         struct sessjwt_checker *c = NULL;      // one a thread
+ *         const struct sessjwt_claims *claims;
+ *         int r = sessjwt_verifier_open(NULL, "https://login.example", "https://shop.example", NULL, -1, &v);
+ *         if (r == 0)
+ *                 r = sessjwt_checker_open(v, &c);
+ *         …
+ *         r = sessjwt_check(c, token, strlen(token), &claims);
+ *         if (r == 0)
+ *                 printf("hello %s\n", claims->subject);
+ *         else
+ *                 fprintf(stderr, "%s\n", sessjwt_reason_text(r));
+ *         …
+ *         sessjwt_checker_close(&c);
+ *         sessjwt_verifier_close(&v);
+ *
+ * THREADS. A verifier never changes: any number of threads may use it at once. A checker is used by one
+ * thread at a time; it shares nothing that is written with any other, so threads do not slow each other down.
+ * After fork(2) both processes may go on with their copies.
+ *
+ * TIME. A checker goes by the later of its own clock and the daemon's, neither of which it lets go back: a
+ * clock that is set back revives no token. */
+
+struct sessjwt_verifier;
+struct sessjwt_checker;
+
+/* Why a token is refused. Numbers are never reused; more may come. */
+enum {
+        SESSJWT_TOKEN_MALFORMED =
+                1,                /* no canonical JWS of at most 8 KiB, or claims that are missing or wrong */
+        SESSJWT_TOKEN_WRONG_TYPE, /* its typ is neither at+jwt nor JWT: not an access token */
+        SESSJWT_TOKEN_WRONG_ALGORITHM, /* its alg is not exactly that of our keys, ES256 */
+        SESSJWT_TOKEN_UNKNOWN_KEY,     /* its kid is not among the published keys */
+        SESSJWT_TOKEN_BAD_SIGNATURE,   /* altered, or not signed by that key */
+        SESSJWT_TOKEN_EXPIRED,         /* at or after its exp */
+        SESSJWT_TOKEN_NOT_YET_VALID,   /* before its iat */
+        SESSJWT_TOKEN_WRONG_ISSUER,    /* its iss is not the verifier's */
+        SESSJWT_TOKEN_WRONG_AUDIENCE,  /* the verifier's audience is not among its aud */
+        SESSJWT_TOKEN_WRONG_REALM,     /* its realm is not the verifier's */
+        SESSJWT_TOKEN_REVOKED,         /* its session has ended or is suspended, or has no status at all */
+        SESSJWT_TOKEN_STALE,           /* the daemon gave no sign of life for longer than max_stale */
+};
+
+/* What a good token says. Strings are never NULL; "" and 0 are what is absent. Times are seconds since
+ * 1970. New members come at the end. */
+struct sessjwt_claims {
+        const char *json;       /* all of it: the token's payload, the text of a JSON object */
+        const char *issuer;     /* iss */
+        const char *subject;    /* sub: the user's name */
+        const char *client_id;  /* "pam:sshd" */
+        const char *token_id;   /* jti */
+        const char *session_id; /* sid */
+        const char *realm;
+        const char *device_id; /* dev */
+        const char *role;
+        const char *const *audiences; /* aud */
+        size_t n_audiences;
+        const char *const *roles;
+        size_t n_roles;
+        const char *const *methods; /* amr: "key", "pwd", … */
+        size_t n_methods;
+        int64_t issued_at;  /* iat */
+        int64_t expires_at; /* exp */
+        int64_t auth_time;
+        int64_t reset;
+        uint32_t uid;
+};
+
+/* Prepares to verify tokens of this issuer. directory: the daemon's public folder, NULL is
+ * /run/sessjwt/public; audience: who you are, NULL accepts a token for anybody; realm: NULL is "default";
+ * max_stale_sec: refuse all tokens when the daemon has been silent for so long, 0 is never, negative the
+ * default of 60. Arguments are copied. Nothing is opened yet. 0 with *ret, to be given to
+ * sessjwt_verifier_close when its checkers are closed; -EINVAL (no issuer, or an empty text), -ENAMETOOLONG,
+ * -ENOMEM. */
+int sessjwt_verifier_open(const char *directory, const char *issuer, const char *audience, const char *realm,
+        int max_stale_sec, struct sessjwt_verifier **ret);
+
+/* Frees *verifier and sets it to NULL. NULL and a pointer to NULL are accepted. */
+void sessjwt_verifier_close(struct sessjwt_verifier **verifier);
+
+/* Opens a thread's checker: reads the keys, maps the status page. The verifier is borrowed until it is
+ * closed. 0 with *ret, to be given to sessjwt_checker_close; -ENOENT, -EACCES, …: the files cannot be read
+ * (is the daemon there?); -EBADMSG: one of them is not what it should be; -EPROTONOSUPPORT: a status page of
+ * another version; -EINVAL; -ENOMEM. */
+int sessjwt_checker_open(const struct sessjwt_verifier *verifier, struct sessjwt_checker **ret);
+
+/* Frees *checker with all that it lent, wiping the tokens, and sets it to NULL. NULL and a pointer to NULL
+ * are accepted. */
+void sessjwt_checker_close(struct sessjwt_checker **checker);
+
+/* Is this token good now? It is borrowed for the call and need not end with a NUL. 0 with *ret (which may be
+ * NULL), whose strings live until the next call on this checker; a reason, SESSJWT_TOKEN_*; or a negative
+ * errno, as of sessjwt_checker_open, when the files have changed and cannot be read any more: then nothing is
+ * known of the token, and it must be refused too; the next call tries again.
+ *
+ * Keys are read again when a token names one that is not known, at most every 10 seconds, and when the daemon
+ * says so. */
+int sessjwt_check(
+        struct sessjwt_checker *checker, const char *token, size_t size, const struct sessjwt_claims **ret);
+
+/* A static sentence, without a full stop, for whatever sessjwt_check returned. Never NULL. */
+const char *sessjwt_reason_text(int reason);
 
 #ifdef __cplusplus
 }

@@ -3,157 +3,22 @@
 #include <string.h>
 
 #include "client/base64url.h"
-#include "client/json.h"
 #include "client/jws.h"
 
-/* Unknown claims are ignored, yet not without bound. */
-#define CLAIMS_TOKENS_MAX 256
-
-enum claim_type {
-        CLAIM_STRING,
-        CLAIM_STRINGS,  /* an array of strings */
-        CLAIM_AUDIENCE, /* the same, or one string for an array of one (RFC 7519 4.1.3) */
-        CLAIM_TIME,     /* NumericDate (RFC 7519 2): integer or real */
-        CLAIM_UID,
-        CLAIM_OBJECT, /* only that it is one */
-};
-
-struct claim_field {
-        const char *name;
-        enum claim_type type;
-        bool required;
-        size_t offset;   /* in struct claims */
-        size_t size;     /* of one string, NUL included */
-        size_t max;      /* how many strings there may be, */
-        size_t n_offset; /* and where their number goes */
-};
-
-#define MEMBER_SIZE(member) sizeof(((struct claims *) 0)->member)
-#define STRING(name, member, required)                                                                       \
-        { (name), CLAIM_STRING, (required), offsetof(struct claims, member), MEMBER_SIZE(member), 0, 0 }
-#define STRINGS(name, type, member, max, required)                                                           \
-        {                                                                                                    \
-                (name), (type), (required), offsetof(struct claims, member), MEMBER_SIZE(member[0]), (max),  \
-                        offsetof(struct claims, n_##member)                                                  \
-        }
-#define NUMBER(name, type, member, required)                                                                 \
-        { (name), (type), (required), offsetof(struct claims, member), 0, 0, 0 }
-
-static const struct claim_field fields[] = {
-        STRING("iss", issuer, true),
-        STRING("sub", subject, true),
-        STRINGS("aud", CLAIM_AUDIENCE, audiences, CLAIMS_AUDIENCES_MAX, true),
-        STRING("client_id", client_id, true),
-        NUMBER("exp", CLAIM_TIME, expires_at, true),
-        NUMBER("iat", CLAIM_TIME, issued_at, true),
-        STRING("jti", token_id, true),
-        STRING("sid", session_id, true),
-        STRING("realm", realm, true),
-        NUMBER("uid", CLAIM_UID, uid, true),
-        NUMBER("auth_time", CLAIM_TIME, auth_time, false),
-        STRINGS("amr", CLAIM_STRINGS, methods, CLAIMS_METHODS_MAX, false),
-        STRING("role", role, false),
-        STRINGS("roles", CLAIM_STRINGS, roles, CLAIMS_ROLES_MAX, false),
-        NUMBER("reset", CLAIM_TIME, reset, false),
-        STRING("dev", device_id, false),
-        { .name = "status", .type = CLAIM_OBJECT },
-};
-
-static bool read_text(const struct json *json, uint32_t token, char *buf, size_t size) {
-        return json_read_string(json, token, buf, size) > 0;
-}
-
-static bool read_texts(
-        const struct json *json, uint32_t array, const struct claim_field *field, struct claims *claims) {
-        const struct json_token *tokens = json->tokens;
-        char *row = (char *) claims + field->offset;
-        size_t n = 0;
-
-        if (tokens[array].type != JSON_ARRAY || tokens[array].count > field->max)
-                return false;
-        for (uint32_t i = array + 1; i < tokens[array].next; i = tokens[i].next)
-                if (!read_text(json, i, row + n++ * field->size, field->size))
-                        return false;
-        *(size_t *) (void *) ((char *) claims + field->n_offset) = n;
-        return n > 0 || !field->required;
-}
-
-static bool read_audience(
-        const struct json *json, uint32_t token, const struct claim_field *field, struct claims *claims) {
-        if (json->tokens[token].type != JSON_STRING)
-                return read_texts(json, token, field, claims);
-        claims->n_audiences = 1;
-        return read_text(json, token, claims->audiences[0], sizeof(claims->audiences[0]));
-}
-
-static bool read_time(const struct json_token *token, int64_t *ret) {
-        if (token->type != JSON_INTEGER && token->type != JSON_REAL)
-                return false;
-        *ret = token->integer;
-        return true;
-}
-
-/* (uid_t) -1 means "no user" to the kernel, so it never names one. */
-static bool read_uid(const struct json_token *token, uint32_t *ret) {
-        if (token->type != JSON_INTEGER && token->type != JSON_REAL)
-                return false;
-        if (!token->exact || token->integer < 0 || token->integer >= UINT32_MAX)
-                return false;
-        *ret = (uint32_t) token->integer;
-        return true;
-}
-
-static bool read_claim(
-        const struct json *json, uint32_t token, const struct claim_field *field, struct claims *claims) {
-        void *member = (char *) claims + field->offset;
-
-        switch (field->type) {
-        case CLAIM_STRING:
-                return read_text(json, token, member, field->size);
-        case CLAIM_STRINGS:
-                return read_texts(json, token, field, claims);
-        case CLAIM_AUDIENCE:
-                return read_audience(json, token, field, claims);
-        case CLAIM_TIME:
-                return read_time(&json->tokens[token], member);
-        case CLAIM_UID:
-                return read_uid(&json->tokens[token], member);
-        case CLAIM_OBJECT:
-                return json->tokens[token].type == JSON_OBJECT;
-        }
-        return false;
-}
-
-static int read_claims(const char *text, size_t size, struct claims *claims) {
-        struct json_token tokens[CLAIMS_TOKENS_MAX];
-        struct json json;
-
-        if (json_read(text, size, tokens, CLAIMS_TOKENS_MAX, &json) < 0 || tokens[0].type != JSON_OBJECT)
-                return REASON_MALFORMED;
-        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-                uint32_t token = json_find(&json, 0, fields[i].name);
-
-                if (token ? !read_claim(&json, token, &fields[i], claims) : fields[i].required)
-                        return REASON_MALFORMED;
-        }
-        return 0;
-}
+#define PAYLOAD_MAX BASE64URL_BYTES(TOKEN_MAX)
+#define CLOCK_SLACK 2000000 /* microseconds between two readers of one coarse clock, amply */
 
 /* RFC 9068 4: at+jwt or application/at+jwt (RFC 7515 4.1.9 lets the prefix be left out). */
 static bool is_type(const char *typ, const char *expected) {
+        if (!expected)
+                return is_type(typ, "at+jwt") || strcmp(typ, "JWT") == 0;
         if (strcmp(expected, "at+jwt") == 0 && strcmp(typ, "application/at+jwt") == 0)
                 return true;
         return strcmp(typ, expected) == 0;
 }
 
-static bool has_audience(const struct claims *claims, const char *audience) {
-        for (size_t i = 0; i < claims->n_audiences; i++)
-                if (strcmp(claims->audiences[i], audience) == 0)
-                        return true;
-        return false;
-}
-
-static int judge_claims(const struct claims *claims, const struct verify_rules *rules) {
+/* What time changes. */
+static int judge_times(const struct claims *claims, const struct verify_rules *rules) {
         int64_t latest_start;
 
         if (__builtin_add_overflow(rules->now, rules->leeway, &latest_start))
@@ -163,7 +28,12 @@ static int judge_claims(const struct claims *claims, const struct verify_rules *
                 return REASON_EXPIRED;
         if (claims->issued_at > latest_start)
                 return REASON_NOT_YET_VALID;
-        if (rules->audience && !has_audience(claims, rules->audience))
+        return 0;
+}
+
+/* What only another rule changes. */
+static int judge_names(const struct claims *claims, const struct verify_rules *rules) {
+        if (rules->audience && !claims_have_audience(claims, rules->audience))
                 return REASON_WRONG_AUDIENCE;
         if (strcmp(claims->issuer, rules->issuer) != 0)
                 return REASON_WRONG_ISSUER;
@@ -172,11 +42,9 @@ static int judge_claims(const struct claims *claims, const struct verify_rules *
         return 0;
 }
 
-int verify_token(const struct keyset *keys, const struct verify_rules *rules, const char *token, size_t size,
-        struct claims *ret) {
-        char payload[BASE64URL_BYTES(TOKEN_MAX)];
-        size_t payload_size;
-        struct claims claims = { 0 };
+/* Signature and claims, not judged yet. */
+static int check_signature(const struct keyset *keys, const struct verify_rules *rules, const char *token,
+        size_t size, struct claims *ret, char payload[static PAYLOAD_MAX], size_t *ret_size) {
         const struct jws_key *key;
         struct jws jws;
         int r;
@@ -192,14 +60,99 @@ int verify_token(const struct keyset *keys, const struct verify_rules *rules, co
         r = jws_verify(&jws, key);
         if (r)
                 return r;
-
         /* From here on the bytes are our signer's. */
-        r = jws_payload(&jws, payload, sizeof(payload), &payload_size);
-        if (r)
-                return r;
-        r = read_claims(payload, payload_size, &claims);
+        r = jws_payload(&jws, payload, PAYLOAD_MAX, ret_size);
+        return r ? r : claims_read(payload, *ret_size, ret);
+}
+
+int verify_token(const struct keyset *keys, const struct verify_rules *rules, const char *token, size_t size,
+        struct claims *ret) {
+        char payload[PAYLOAD_MAX];
+        struct claims claims;
+        size_t payload_size;
+        int r;
+
+        r = check_signature(keys, rules, token, size, &claims, payload, &payload_size);
         if (r)
                 return r;
         *ret = claims;
-        return judge_claims(&claims, rules);
+        r = judge_times(ret, rules);
+        return r ? r : judge_names(ret, rules);
+}
+
+/* ---- with a status page, and a memory ---- */
+
+static int judge_staleness(const struct status_header *header, const struct verify_rules *rules) {
+        uint64_t heartbeat;
+
+        if (rules->max_stale == 0)
+                return 0;
+        heartbeat = atomic_load_explicit(&header->heartbeat, memory_order_relaxed);
+        /* One from the future was written under another boot. */
+        if (heartbeat + rules->max_stale < rules->clock || heartbeat > rules->clock + CLOCK_SLACK)
+                return REASON_STALE_STATUS;
+        return 0;
+}
+
+static bool is_outdated(const struct verify *v) {
+        return atomic_load_explicit(&v->status->header->generation, memory_order_acquire) != v->generation;
+}
+
+/* The byte first, then the generation: whoever sees a byte that was given to another session sees the
+ * generation that was raised before. */
+static int judge_status(
+        const struct verify *v, const struct verify_rules *rules, const struct claims *claims) {
+        const struct status_header *header = v->status->header;
+        uint8_t value = status_view_get(v->status, claims->status_index);
+
+        if (is_outdated(v))
+                return VERIFY_OUTDATED;
+        if (claims->status_index >= v->status->size &&
+                claims->status_index < atomic_load_explicit(&header->size, memory_order_acquire))
+                return VERIFY_OUTDATED;
+        if (value != STATUS_VALID)
+                return REASON_REVOKED; /* suspended, too; and an index beyond the page: draft 8.3 step 5 */
+        return judge_staleness(header, rules);
+}
+
+static int judge_entry(
+        const struct verify *v, const struct verify_rules *rules, const struct token_entry *entry) {
+        int r;
+
+        r = judge_times(&entry->claims, rules);
+        if (r)
+                return r;
+        r = rules->are_fixed ? entry->verdict : judge_names(&entry->claims, rules);
+        return r ? r : judge_status(v, rules, &entry->claims);
+}
+
+int verify_seen(const struct verify *v, const struct verify_rules *rules, const char *token, size_t size,
+        struct token_entry **ret) {
+        struct token_entry *entry = token_cache_find(v->cache, token, size);
+
+        if (!entry)
+                return VERIFY_UNSEEN;
+        *ret = entry;
+        return judge_entry(v, rules, entry);
+}
+
+int verify_first(const struct verify *v, const struct verify_rules *rules, const char *token, size_t size,
+        struct token_entry **ret) {
+        char payload[PAYLOAD_MAX];
+        struct token_entry *entry;
+        struct claims claims;
+        size_t payload_size;
+        int r;
+
+        if (is_outdated(v)) /* the keys too */
+                return VERIFY_OUTDATED;
+        r = check_signature(v->keys, rules, token, size, &claims, payload, &payload_size);
+        if (r)
+                return r;
+        r = token_cache_put(v->cache, token, size, &claims, payload, payload_size, &entry);
+        if (r < 0)
+                return r;
+        entry->verdict = judge_names(&claims, rules);
+        *ret = entry;
+        return judge_entry(v, rules, entry);
 }
