@@ -242,14 +242,21 @@ static int finish(int status) {
         return status == STATUS_DONE ? STATUS_FAILED : status;
 }
 
+/* Escapes are for a terminal that knows them and a person who does not mind (https://no-color.org). */
+static bool wants_color(void) {
+        const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+
+        return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0 &&
+               !(no_color && *no_color);
+}
+
 int main(int argc, char **argv) {
-        const char *no_color = getenv("NO_COLOR");
         struct command command = { .socket = SESSJWT_VARLINK_SOCKET, .legend = true };
         struct asked asked = { 0 };
         int status;
 
         setlocale(LC_ALL, "");
-        command.color = isatty(STDOUT_FILENO) && !(no_color && *no_color);
+        command.color = wants_color();
         status = parse_options(argc, argv, &command, &asked);
         if (status != STATUS_DONE)
                 return status;

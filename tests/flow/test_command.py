@@ -9,6 +9,7 @@ import threading
 
 from harness import later, need
 from harness.paths import COMMAND
+from harness.terminal import Terminal
 
 need(COMMAND)
 
@@ -119,6 +120,24 @@ def test_no_legend_leaves_the_rows():
     daemon = Canned(ListSessions=TWO)
     says(daemon.run("--no-legend", "--no-pager"), 0, "".join(TABLE.splitlines(True)[1:]), "")
     says(Canned(ListSessions=rows()).run("--no-legend"), 0, "", "")
+
+
+def shown(daemon, **environment):
+    """What list shows on a terminal. A variable that is None is unset."""
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm", "NO_COLOR": None, **environment}
+    terminal = Terminal([COMMAND, "--socket", daemon.path],
+                        env={name: value for name, value in environment.items() if value is not None})
+    assert terminal.wait_closed() == 0, terminal.text()
+    return terminal.text()
+
+
+def test_the_current_session_is_bold_on_a_terminal_that_can():
+    daemon = Canned(ListSessions=TWO)
+    assert "\x1b[1m" in shown(daemon) and "\x1b[1m" in shown(daemon, NO_COLOR="")
+    for environment in ({"TERM": None}, {"TERM": ""}, {"TERM": "dumb"}, {"NO_COLOR": "1"}):
+        text = shown(daemon, **environment)
+        assert "1a2b3c4d" in text and "\x1b" not in text, (environment, text)
+    assert "\x1b" not in says(daemon.run(TERM="xterm"), 0).stdout
 
 
 def test_json_prints_the_objects_unchanged():
