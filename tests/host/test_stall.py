@@ -319,6 +319,7 @@ def test_with_a_full_backlog_a_login_is_delayed_by_no_more_than_the_budget_and_g
     later(lambda: open("/proc/sys/net/core/somaxconn", "w", encoding="ascii").write(usual))
     daemon.restart()
     usually = min(seconds_of(lambda: ssh.run("alice", "true", key="laptop")) for _ in range(3))
+    eventually(lambda: not sshd.monitors() and not waiting(), what="nobody who still logs out")
     pause()
     apps = [PamApp(host) for _ in range(12)]
     for app in apps:
