@@ -110,25 +110,35 @@ static void test_a_leader_shared_by_two_users_is_not_told_to_go(void **state) {
         commit(turn);
 }
 
-static void test_two_sessions_of_one_user_may_go_together(void **state) {
+static void test_a_process_goes_with_the_last_of_its_sessions(void **state) {
         _cleanup_(effects_free) struct effects effects = { 0 };
         struct store_txn *turn = begin_turn(*state);
-        struct session first = open_led(turn, 1, "alice", &leader);
+        struct session first = open_led(turn, 1, "alice", &leader),
+                       second = open_led(turn, 2, "alice", &leader);
 
-        open_led(turn, 2, "alice", &leader);
         assert_int_equal(ending_end(turn, &first, END_REVOKED, BY_USER, NULL, &effects), 0);
-        assert_effect(&effects, 0, EFFECT_SESSION_ENDING, 1, "");
+        assert_effect(&effects, 0, EFFECT_SESSION_ENDED, 1, "");
         assert_int_equal(stored(turn, 2).state, SESSION_LIVE);
+        assert_int_equal(ending_end(turn, &second, END_REVOKED, BY_USER, NULL, &effects), 0);
+        assert_effect(&effects, 1, EFFECT_SESSION_ENDING, 2, "");
         commit(turn);
+}
+
+static void put_ending(struct store_txn *txn, struct session *session) {
+        session->state = SESSION_ENDING;
+        session->end = END_REVOKED;
+        assert_int_equal(store_put_session(txn, session), 0);
 }
 
 /* What makes the second session of a leader one that it must not be signalled for. */
 static void test_any_difference_in_who_it_is_shields_the_leader(void **state) {
-        for (int difference = 0; difference < 5; difference++) {
+        for (int difference = 0; difference < 6; difference++) {
                 struct store_txn *turn = begin_turn(*state);
-                struct session second = session_of(2, "default", "alice");
+                struct session first = open_led(turn, 1, "alice", &leader),
+                               second = session_of(2, "default", "alice");
 
-                open_led(turn, 1, "alice", &leader);
+                if (difference != 5)
+                        put_ending(turn, &first); /* else it lives */
                 second.leader = leader;
                 if (difference == 1)
                         strcpy(second.user, "bob");
@@ -138,48 +148,56 @@ static void test_any_difference_in_who_it_is_shields_the_leader(void **state) {
                         second.uid++;
                 if (difference == 4)
                         second.class = CLASS_TRACKED;
-                assert_int_equal(ending_may_signal(turn, &leader, &second), difference == 0);
+                assert_int_equal(ending_may_signal(turn, &leader, &second, NULL), difference == 0);
                 open_session(turn, &second);
-                assert_int_equal(ending_may_signal(turn, &leader, NULL), difference == 0);
+                put_ending(turn, &second);
+                assert_int_equal(ending_may_signal(turn, &leader, &second, NULL), difference == 0);
+                assert_int_equal(ending_may_signal(turn, &leader, NULL, NULL), difference == 0);
                 store_abort(&turn);
         }
-}
-
-static void test_a_session_that_is_on_its_way_shields_the_leader_still(void **state) {
-        struct store_txn *turn = begin_turn(*state);
-        struct session bob;
-
-        open_led(turn, 1, "alice", &leader);
-        bob = open_led(turn, 2, "bob", &leader);
-        bob.state = SESSION_ENDING;
-        bob.end = END_REVOKED;
-        assert_int_equal(store_put_session(turn, &bob), 0);
-        assert_int_equal(ending_may_signal(turn, &leader, NULL), 0);
-        commit(turn);
 }
 
 static void test_a_process_with_the_same_pid_at_another_time_shields_nobody(void **state) {
         struct store_txn *turn = begin_turn(*state);
         struct leader_id later = leader, other_boot = leader;
+        struct session alice;
 
         later.start++;
         other_boot.boot.bytes[0]++;
-        open_led(turn, 1, "alice", &leader);
+        alice = open_led(turn, 1, "alice", &leader);
         open_led(turn, 2, "bob", &later);
         open_led(turn, 3, "carol", &other_boot);
-        assert_int_equal(ending_may_signal(turn, &leader, NULL), 1);
+        assert_int_equal(ending_may_signal(turn, &leader, &alice, NULL), 1);
         commit(turn);
 }
 
-static void test_a_pending_tracked_session_shields_its_leader(void **state) {
+static void test_a_tracked_session_that_is_not_kept_yet_shields_its_leader(void **state) {
         struct store_txn *turn = begin_turn(*state);
         struct session pending = session_of(1, "default", "alice");
 
         pending.leader = leader;
-        assert_int_equal(ending_may_signal(turn, &leader, &pending), 1);
+        assert_int_equal(ending_may_signal(turn, &leader, &pending, NULL), 1);
         pending.class = CLASS_TRACKED;
-        assert_int_equal(ending_may_signal(turn, &leader, &pending), 0);
+        assert_int_equal(ending_may_signal(turn, &leader, &pending, NULL), 0);
         commit(turn);
+}
+
+static void test_an_eviction_never_costs_the_login_that_causes_it(void **state) {
+        for (int is_same = 0; is_same < 2; is_same++) {
+                _cleanup_(effects_free) struct effects effects = { 0 };
+                struct store_txn *turn = begin_turn(*state);
+                struct session victim = open_led(turn, 1, "alice", &leader),
+                               opening = session_of(2, "default", "alice");
+
+                if (is_same)
+                        opening.leader = leader;
+                assert_int_equal(ending_evict(turn, &victim, &opening, "phone", &effects), 0);
+                assert_effect(
+                        &effects, 0, is_same ? EFFECT_SESSION_ENDED : EFFECT_SESSION_ENDING, 1, "phone");
+                assert_int_equal(effects.items[0].session.end, END_EVICTED);
+                assert_int_equal(effects.items[0].initiator, BY_POLICY);
+                store_abort(&turn);
+        }
 }
 
 /* ---- a login that is over ---- */
@@ -233,11 +251,11 @@ int main(void) {
                 ending_test(test_a_tracked_session_and_one_that_only_revokes_end_at_once),
                 ending_test(test_a_second_end_keeps_the_first_reason_and_tells_nothing),
                 ending_test(test_a_leader_shared_by_two_users_is_not_told_to_go),
-                ending_test(test_two_sessions_of_one_user_may_go_together),
+                ending_test(test_a_process_goes_with_the_last_of_its_sessions),
                 ending_test(test_any_difference_in_who_it_is_shields_the_leader),
-                ending_test(test_a_session_that_is_on_its_way_shields_the_leader_still),
                 ending_test(test_a_process_with_the_same_pid_at_another_time_shields_nobody),
-                ending_test(test_a_pending_tracked_session_shields_its_leader),
+                ending_test(test_a_tracked_session_that_is_not_kept_yet_shields_its_leader),
+                ending_test(test_an_eviction_never_costs_the_login_that_causes_it),
                 ending_test(test_a_finished_session_goes_with_its_reason),
                 ending_test(test_an_ending_session_that_finishes_is_gone_with_its_own_reason),
                 ending_test(test_what_is_not_in_the_store_cannot_end),

@@ -270,11 +270,24 @@ static void test_a_leader_joined_between_sigterm_and_sigkill_is_not_killed(void 
         scene_close(&scene);
 }
 
-static void test_a_second_session_of_the_same_user_shields_nobody(void **state) {
+static void test_a_leader_left_alone_is_asked_when_its_last_session_ends(void **state) {
         struct scene scene = scene_open(state, child_does_nothing, NULL);
+        struct store_txn *turn;
+        struct session second;
+        struct sid sid = sid_of(2);
 
         join_leader(&scene, 2, "alice", CLASS_COUNTED);
         begin(&scene, NULL);
+        run_at(&scene, NOW);
+        assert_int_equal(stage(&scene), LEADER_STAYS);
+        assert_int_equal(terminate_due(scene.leaders), USEC_NEVER);
+        turn = begin_turn(scene.store);
+        assert_int_equal(store_find_session(turn, &sid, &second), 0);
+        second.state = SESSION_ENDING;
+        second.end = END_REVOKED;
+        assert_int_equal(store_put_session(turn, &second), 0);
+        commit(turn);
+        terminate_begin(scene.leaders, &second, NULL, NOW);
         run_at(&scene, NOW);
         assert_int_equal(child_wait(&scene.child), SIGTERM);
         scene_close(&scene);
@@ -323,6 +336,7 @@ static void test_due_is_the_earliest_and_only_what_is_due_is_run(void **state) {
         int pidfd = same_pidfd(&other);
 
         session.leader = leader_of(&other);
+        session.state = SESSION_ENDING;
         session.end = END_DENIED;
         open_alone(scene.store, &session);
         assert_int_equal(leaders_watch(scene.leaders, &session.leader, &pidfd), 0);
@@ -352,7 +366,7 @@ int main(void) {
                 terminate_test(test_a_leader_that_another_user_joined_is_never_signalled),
                 terminate_test(test_a_leader_that_a_tracked_service_joined_later_is_left_alone),
                 terminate_test(test_a_leader_joined_between_sigterm_and_sigkill_is_not_killed),
-                terminate_test(test_a_second_session_of_the_same_user_shields_nobody),
+                terminate_test(test_a_leader_left_alone_is_asked_when_its_last_session_ends),
                 terminate_test(test_a_second_end_of_the_same_leader_does_not_begin_again),
                 terminate_test(test_a_released_leader_has_nothing_due),
                 terminate_test(test_a_leader_that_is_not_watched_is_not_touched),
