@@ -22,6 +22,7 @@ struct connection {
         struct request *list;  /* a list that goes on; owned */
         bool change_in_flight; /* one a connection: replies come in the order of calls */
         bool has_closed;       /* the peer sends no more; what it asked is still answered */
+        bool has_hung_up;      /* the peer is gone; what it asked is still done */
         bool is_ready;         /* in the list of those with work left */
         uint32_t interest;     /* what epoll watches */
         usec_t last_active;    /* boot clock */

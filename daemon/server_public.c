@@ -277,7 +277,8 @@ static int connection_work(struct server *server, struct connection *connection)
                 if (r)
                         return r < 0 ? r : 0;
                 if (server->calls == 0)
-                        return connection->list || stream_has_input(&connection->stream);
+                        return connection->list || connection->has_hung_up ||
+                               stream_has_input(&connection->stream);
                 if (connection->list) {
                         server->calls--;
                         r = go_on_with_list(server, connection);
@@ -288,6 +289,10 @@ static int connection_work(struct server *server, struct connection *connection)
                                 stream_unread(&connection->stream, text);
                                 return 1;
                         }
+                } else if (connection->has_hung_up) {
+                        r = stream_read(&connection->stream, connection->fd);
+                        if (r > 0)
+                                return -ECONNRESET;
                 } else
                         return connection->has_closed ? -ECONNRESET : 0;
                 if (r < 0)
@@ -307,6 +312,13 @@ static void connection_go_on(struct server *server, struct connection *connectio
         update_interest(server, connection);
 }
 
+/* Calls that its peer sent before it left may wait behind the change: oneway ones are done all the same. It is
+ * not watched any more, for epoll would say without end that the peer has left. */
+static void connection_has_hung_up(struct server *server, struct connection *connection) {
+        connection->has_hung_up = true;
+        (void) epoll_ctl(server->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+}
+
 void server_public_event(struct server *server, uint32_t slot, uint32_t generation, uint32_t events) {
         struct connection *connection = connections_find(server->connections, slot, generation);
         int r = 0;
@@ -314,7 +326,10 @@ void server_public_event(struct server *server, uint32_t slot, uint32_t generati
         if (!connection)
                 return;
         if (events & (EPOLLERR | EPOLLHUP) && !(events & EPOLLIN)) {
-                connections_remove(server->connections, connection);
+                if (connection->change_in_flight)
+                        connection_has_hung_up(server, connection);
+                else
+                        connections_remove(server->connections, connection);
                 return;
         }
         if (connection->is_ready) /* it has calls that were not looked at: first those */

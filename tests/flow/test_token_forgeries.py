@@ -1,5 +1,5 @@
-"""Tokens that somebody altered, signed himself, cut or padded: never accepted, and the reason is told to those
-alone who may know it."""
+"""Tokens that somebody altered, signed himself, cut or padded: never accepted, and the reason is told to
+those alone who may know it."""
 import hashlib
 import hmac
 import json
@@ -160,7 +160,8 @@ def test_a_truncated_token_is_refused():
 def test_a_padded_token_is_refused():
     parts = good.split(".")
     padded = [".".join(part + "=" * (-len(part) % 4) for part in parts), good + "=", good + "==", good + ".",
-              "." + good, good + "." + parts[2], good + " ", " " + good, good + "A", good + "AA", good + "AAAA",
+              "." + good, good + "." + parts[2], good + " ", " " + good, good + "A", good + "AA",
+              good + "AAAA",
               good.replace(".", ". ", 1), good.replace(".", "..", 1), good + "#", f"Bearer {good}",
               good + "," + good, good + "\u00e9", ".".join([parts[0] + "A"] + parts[1:])]
     for token in padded:
@@ -201,7 +202,8 @@ def test_a_token_longer_than_eight_kib_is_refused():
 
 
 def test_what_is_no_token_at_all_is_refused():
-    for token in ("", ".", "..", "...", "a.b.c", "null", "{}", "eyJhbGciOiJub25lIn0.e30.", "\u2603", "sjr1_abc"):
+    for token in ("", ".", "..", "...", "a.b.c", "null", "{}", "eyJhbGciOiJub25lIn0.e30.", "\u2603",
+                  "sjr1_abc"):
         assert reason_of(token) == "malformed", token
 
 
