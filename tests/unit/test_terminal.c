@@ -153,7 +153,8 @@ static void test_nothing_in_a_line_ends_it_or_drives_the_terminal(void **state) 
         struct screen screen = screen_open(getuid());
         struct child child = child_start(child_sits_at, &screen);
 
-        assert_int_equal(terminal_tell(child.pid, getuid(), "a\nb\r\033]0;title\007\033[2Jc\x7f\tz\xc2\xa9"), 1);
+        assert_int_equal(
+                terminal_tell(child.pid, getuid(), "a\nb\r\033]0;title\007\033[2Jc\x7f\tz\xc2\xa9"), 1);
         assert_string_equal(screen_text(&screen), "\r\r\na?b??]0;title??[2Jc??z\xc2\xa9\r\r\n");
         child_kill(&child);
         screen_close(&screen);

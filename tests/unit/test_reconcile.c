@@ -1,0 +1,272 @@
+/* reconcile: at start every kept session meets the processes that are there, and each is judged rightly. */
+#include "tests/unit/process_fixture.h"
+#include "tests/unit/service_fixture.h"
+
+#include "daemon/reconcile.h"
+#include "daemon/terminate.h"
+
+#define NOW   ((struct moment){ .wall = 5000 * USEC_PER_SEC, .boot = 1000 * USEC_PER_SEC })
+#define GRACE (TERMINATE_GRACE_SEC * USEC_PER_SEC)
+
+struct start {
+        struct fixture *store;
+        struct service service;
+        struct leaders *leaders;
+};
+
+/* The daemon as it starts, max leaders at most. What it says of ended sessions is not to be read here. */
+static struct start start_with(void **state, size_t max) {
+        struct start start = { .store = *state };
+        struct moment now = NOW;
+        int stderr_was = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3),
+            nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        service_open(&start.service, start.store);
+        assert_int_equal(leaders_new(max, &start.leaders), 0);
+        assert_int_equal(dup2(nowhere, STDERR_FILENO), STDERR_FILENO);
+        assert_int_equal(reconcile(&start.service, start.leaders, now), 0);
+        assert_int_equal(dup2(stderr_was, STDERR_FILENO), STDERR_FILENO);
+        close(stderr_was);
+        close(nowhere);
+        return start;
+}
+
+static void start_end(struct start *start) {
+        struct store_txn *read = begin_read(start->store);
+
+        assert_consistent(read);
+        store_abort(&read);
+        leaders_free(&start->leaders);
+        service_close(&start->service);
+}
+
+static struct session session_led_by(unsigned n, const struct child *child) {
+        struct session session = session_of(n, "default", "alice");
+
+        session.leader = leader_of(child);
+        return session;
+}
+
+static struct session ending(struct session session, enum session_end end) {
+        session.state = SESSION_ENDING;
+        session.end = end;
+        return session;
+}
+
+static void test_an_empty_store_has_nothing_to_reconcile(void **state) {
+        struct start start = start_with(state, 10);
+        struct sid none = { 0 };
+
+        assert_int_equal(leaders_count(start.leaders), 0);
+        assert_memory_equal(&start.service.last_sid, &none, sizeof(none));
+        start_end(&start);
+}
+
+static void test_the_newest_sid_is_known_before_one_is_minted(void **state) {
+        struct session session = session_of(70000, "zzz", "alice");
+        struct start start;
+
+        open_alone(*state, &session);
+        session = session_of(3, "aaa", "bob");
+        open_alone(*state, &session);
+        start = start_with(state, 10); /* both end: their leaders are of another boot */
+        session.sid = sid_of(70000);
+        assert_memory_equal(&start.service.last_sid, &session.sid, sizeof(session.sid));
+        start_end(&start);
+}
+
+static void test_sessions_of_another_boot_end_whatever_runs_under_their_pid(void **state) {
+        struct child child = child_start(child_does_nothing, NULL);
+        struct session live = session_led_by(1, &child),
+                       going = ending(session_led_by(2, &child), END_EVICTED);
+        struct start start;
+
+        live.leader.boot.bytes[0] ^= 1;
+        going.leader.boot.bytes[0] ^= 1;
+        open_alone(*state, &live);
+        open_alone(*state, &going);
+        start = start_with(state, 10);
+        assert_found(*state, 1, STORE_NOT_FOUND);
+        assert_found(*state, 2, STORE_NOT_FOUND);
+        assert_int_equal(leaders_count(start.leaders), 0);
+        assert_true(pidfd_is_alive(child.pidfd));
+        start_end(&start);
+        child_kill(&child);
+}
+
+static void test_a_session_whose_leader_went_meanwhile_is_lost(void **state) {
+        struct child child = child_start(child_does_nothing, NULL);
+        struct session live = session_led_by(1, &child),
+                       going = ending(session_led_by(2, &child), END_REVOKED);
+        struct start start;
+
+        open_alone(*state, &live);
+        open_alone(*state, &going);
+        child_kill(&child);
+        start = start_with(state, 10);
+        assert_found(*state, 1, STORE_NOT_FOUND);
+        assert_found(*state, 2, STORE_NOT_FOUND);
+        assert_int_equal(leaders_count(start.leaders), 0);
+        start_end(&start);
+}
+
+static void test_a_pid_used_again_is_neither_watched_nor_signalled(void **state) {
+        struct child child = child_start(child_does_nothing, NULL);
+        struct session live = session_led_by(1, &child),
+                       going = ending(session_led_by(2, &child), END_REVOKED);
+        struct start start;
+
+        live.leader.start--;
+        going.leader.start--;
+        open_alone(*state, &live);
+        open_alone(*state, &going);
+        start = start_with(state, 10);
+        assert_found(*state, 1, STORE_NOT_FOUND);
+        assert_found(*state, 2, STORE_NOT_FOUND);
+        assert_int_equal(leaders_count(start.leaders), 0);
+        assert_int_equal(terminate_due(start.leaders), USEC_NEVER);
+        assert_true(pidfd_is_alive(child.pidfd));
+        start_end(&start);
+        child_kill(&child);
+}
+
+static void test_a_login_that_goes_on_is_watched_and_unchanged(void **state) {
+        struct child child = child_start(child_does_nothing, NULL);
+        struct session first = session_led_by(1, &child), second = session_led_by(2, &child), out;
+        struct leader_id gone;
+        struct store_txn *read;
+        struct start start;
+
+        open_alone(*state, &first);
+        open_alone(*state, &second);
+        start = start_with(state, 10);
+        read = begin_read(*state);
+        assert_int_equal(store_find_session(read, &first.sid, &out), 0);
+        store_abort(&read);
+        assert_same_session(&first, &out);
+        assert_int_equal(leaders_count(start.leaders), 1);
+        assert_int_equal(leaders_find(start.leaders, &first.leader)->n_sessions, 2);
+        assert_int_equal(terminate_due(start.leaders), USEC_NEVER);
+        child_become_zombie(&child);
+        assert_true(is_readable(leaders_fd(start.leaders), PATIENCE_MSEC));
+        assert_int_equal(leaders_take_gone(start.leaders, &gone, 1), 1);
+        assert_true(leader_id_equal(&gone, &first.leader));
+        child_wait(&child);
+        start_end(&start);
+}
+
+/* Before the daemon says that it is ready: a clock that is moved then does not lose a step. */
+static void test_an_ending_that_a_crash_interrupted_goes_on(void **state) {
+        struct child child = child_start(child_ignores_sigterm, NULL),
+                     polite = child_start(child_does_nothing, NULL);
+        struct session stubborn = ending(session_led_by(1, &child), END_EVICTED),
+                       going = ending(session_led_by(2, &polite), END_EXPIRED);
+        struct start start;
+
+        open_alone(*state, &stubborn);
+        open_alone(*state, &going);
+        start = start_with(state, 10);
+        assert_int_equal(child_wait(&polite), SIGTERM);
+        assert_found(*state, 1, 0);
+        assert_int_equal(terminate_due(start.leaders), NOW.boot + GRACE);
+        terminate_run(start.leaders, start.service.store, NOW.boot + GRACE);
+        terminate_run(start.leaders, start.service.store, NOW.boot + GRACE + USEC_PER_SEC);
+        assert_int_equal(child_wait(&child), SIGKILL);
+        start_end(&start);
+}
+
+static void test_a_denied_login_is_given_its_time_again(void **state) {
+        struct child child = child_start(child_does_nothing, NULL);
+        struct session session = ending(session_led_by(1, &child), END_DENIED);
+        struct start start;
+
+        open_alone(*state, &session);
+        start = start_with(state, 10);
+        assert_int_equal(terminate_due(start.leaders), NOW.boot + DENIED_GRACE_SEC * USEC_PER_SEC);
+        assert_int_equal(leaders_find(start.leaders, &session.leader)->stage, LEADER_DENIED);
+        terminate_run(start.leaders, start.service.store, NOW.boot + DENIED_GRACE_SEC * USEC_PER_SEC);
+        assert_int_equal(child_wait(&child), SIGTERM);
+        start_end(&start);
+}
+
+static void test_an_ending_whose_leader_holds_a_live_session_signals_nobody(void **state) {
+        struct child child = child_start(child_does_nothing, NULL);
+        struct session going = ending(session_led_by(1, &child), END_EVICTED),
+                       live = session_led_by(2, &child);
+        struct start start;
+
+        strcpy(live.user, "bob");
+        open_alone(*state, &going);
+        open_alone(*state, &live);
+        start = start_with(state, 10);
+        for (usec_t passed = 0; passed < 4 * GRACE; passed += USEC_PER_SEC)
+                terminate_run(start.leaders, start.service.store, NOW.boot + passed);
+        assert_true(pidfd_is_alive(child.pidfd));
+        assert_found(*state, 2, 0);
+        start_end(&start);
+        child_kill(&child);
+}
+
+static void test_a_leader_that_cannot_be_watched_keeps_its_session(void **state) {
+        struct child a = child_start(child_does_nothing, NULL), b = child_start(child_does_nothing, NULL);
+        struct session first = session_led_by(1, &a), second = session_led_by(2, &b);
+        struct start start;
+
+        open_alone(*state, &first);
+        open_alone(*state, &second);
+        start = start_with(state, 1);
+        assert_int_equal(leaders_count(start.leaders), 1);
+        assert_found(*state, 1, 0);
+        assert_found(*state, 2, 0);
+        start_end(&start);
+        child_kill(&a);
+        child_kill(&b);
+}
+
+static void test_more_than_a_turn_of_them_are_all_judged(void **state) {
+        struct child child = child_start(child_does_nothing, NULL);
+        struct store_txn *turn = begin_turn(*state), *read;
+        struct session session;
+        struct start start;
+        uint64_t count;
+
+        for (unsigned n = 0; n < 2500; n++) {
+                char user[16];
+
+                snprintf(user, sizeof(user), "user%u", n % 97);
+                session = session_of(n, "default", user); /* of another boot */
+                if (n % 100 == 0)
+                        session.leader = leader_of(&child);
+                open_session(turn, &session);
+        }
+        commit(turn);
+        start = start_with(state, 10);
+        read = begin_read(*state);
+        assert_int_equal(store_count_sessions(read, &count), 0);
+        store_abort(&read);
+        assert_int_equal(count, 25);
+        session.leader = leader_of(&child);
+        assert_int_equal(leaders_find(start.leaders, &session.leader)->n_sessions, 25);
+        start_end(&start);
+        child_kill(&child);
+}
+
+#define reconcile_test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                reconcile_test(test_an_empty_store_has_nothing_to_reconcile),
+                reconcile_test(test_the_newest_sid_is_known_before_one_is_minted),
+                reconcile_test(test_sessions_of_another_boot_end_whatever_runs_under_their_pid),
+                reconcile_test(test_a_session_whose_leader_went_meanwhile_is_lost),
+                reconcile_test(test_a_pid_used_again_is_neither_watched_nor_signalled),
+                reconcile_test(test_a_login_that_goes_on_is_watched_and_unchanged),
+                reconcile_test(test_an_ending_that_a_crash_interrupted_goes_on),
+                reconcile_test(test_a_denied_login_is_given_its_time_again),
+                reconcile_test(test_an_ending_whose_leader_holds_a_live_session_signals_nobody),
+                reconcile_test(test_a_leader_that_cannot_be_watched_keeps_its_session),
+                reconcile_test(test_more_than_a_turn_of_them_are_all_judged),
+        };
+
+        return cmocka_run_group_tests_name("reconcile", tests, NULL, NULL);
+}
