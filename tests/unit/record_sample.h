@@ -1,0 +1,104 @@
+/* A session and a device with every field set, and their bytes. */
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/record.h"
+
+/* Where the fields of version 1 stand: the format on disk, written down a second time on purpose. */
+enum {
+        AT_VERSION = 0,
+        AT_CLASS = 21,
+        AT_COUNTS = 22,
+        AT_TERMINATE = 23,
+        AT_METHODS = 40,
+        AT_PID = 60,
+        AT_STATE = 108,
+        AT_END = 109,
+        AT_STATUS_INDEX = 110,
+        AT_REALM = 118,
+        AT_DEVICE_KIND = 17,
+        AT_DEVICE_STATE = 18,
+        AT_DEVICE_REALM = 43,
+};
+
+static inline struct session a_session(void) {
+        struct session s = {
+                .realm = "default",
+                .user = "alice",
+                .uid = 1000,
+                .service = "sshd",
+                .class = CLASS_COUNTED,
+                .counts = true,
+                .policy = "single-device",
+                .terminate = TERMINATE_LEADER,
+                .device_name = "ed25519 key, 192.0.2.7",
+                .ip = "192.0.2.7",
+                .tty = "ssh",
+                .methods = METHOD_KEY | METHOD_OTHER,
+                .leader = { .pid = 4711, .start = 0x0102030405060708 },
+                .audit_session = AUDIT_SESSION_UNSET,
+                .created_at = 1700000000000000,
+                .last_seen = 1700000000000001,
+                .deadline_boot = USEC_NEVER,
+                .deadline_wall = 1700000100000000,
+                .state = SESSION_ENDING,
+                .end = END_REBOOT,
+                .status_index = 0x0a0b0c,
+        };
+
+        memset(s.sid.bytes, 0x11, sizeof(s.sid.bytes));
+        memset(s.device.bytes, 0x22, sizeof(s.device.bytes));
+        memset(s.leader.boot.bytes, 0x33, sizeof(s.leader.boot.bytes));
+        return s;
+}
+
+static inline struct device a_device(void) {
+        struct device d = {
+                .realm = "default",
+                .user = "alice",
+                .kind = DEVICE_SSH_KEY,
+                .state = DEVICE_KNOWN,
+                .identity = "SHA256:abc",
+                .name = "laptop",
+                .first_seen = 1,
+                .last_seen = UINT64_MAX,
+                .last_ip = "2001:db8::1",
+                .logins = 3,
+        };
+
+        memset(d.id.bytes, 0x44, sizeof(d.id.bytes));
+        return d;
+}
+
+struct bytes {
+        uint8_t bytes[RECORD_MAX + 64];
+        size_t size;
+};
+
+static inline struct bytes session_bytes(const struct session *session) {
+        struct bytes b = { 0 };
+
+        assert_int_equal(record_write_session(session, b.bytes, RECORD_MAX, &b.size), 0);
+        return b;
+}
+
+static inline struct bytes device_bytes(const struct device *device) {
+        struct bytes b = { 0 };
+
+        assert_int_equal(record_write_device(device, b.bytes, RECORD_MAX, &b.size), 0);
+        return b;
+}
+
+static inline struct bytes sample(void) {
+        struct session s = a_session();
+
+        return session_bytes(&s);
+}
