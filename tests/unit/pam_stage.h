@@ -375,3 +375,40 @@ static int stage_close(void **state) {
 }
 
 #define stage_test(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
+
+/* One account and one open with these options return what trouble means: first as it is, then with
+ * on_error=deny. */
+static inline void assert_trouble(const char *service, const char *options) {
+        char deny[256];
+
+        snprintf(deny, sizeof(deny), "%s on_error=deny", options);
+        begin_as(service, SOMEBODY, options);
+        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), IGNORED);
+        assert_int_equal(stage.pam_open_session(stage.pamh, 0), IGNORED);
+        begin_as(service, SOMEBODY, deny);
+        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), PAM_PERM_DENIED);
+        assert_int_equal(stage.pam_open_session(stage.pamh, 0), PAM_SESSION_ERR);
+        assert_string_equal(stage.heard, "");
+        begin_as(service, "root", deny);
+        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), IGNORED);
+        assert_int_equal(stage.pam_open_session(stage.pamh, 0), IGNORED);
+}
+
+static inline int open_when(enum act act, const char *options) {
+        int rc;
+
+        begin(options);
+        daemon_will(act);
+        rc = stage.pam_open_session(stage.pamh, 0);
+        daemon_join();
+        return rc;
+}
+
+/* A close that reaches the daemon with this session id. After an open that was ignored libpam ignores the
+ * close's result too, so it is not looked at. */
+static inline void close_ignored(const char *session_id) {
+        daemon_will_answer(FRAME_OK, "", "");
+        (void) stage.pam_close_session(stage.pamh, 0);
+        assert_asked(FRAME_CLOSE);
+        assert_string_equal(stage.request.session_id, session_id);
+}

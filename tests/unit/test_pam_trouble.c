@@ -1,9 +1,8 @@
 /* What the module does when the daemon is not there, does not answer, answers nonsense or is not the
- * daemon; and when the program that called it is not in the best of states. */
+ * daemon. */
 #include "pam_stage.h"
 
 #include <sched.h>
-#include <sys/time.h>
 
 #define USEC_PER_MSEC 1000
 
@@ -12,43 +11,6 @@ static uint64_t boot_usec(void) {
 
         assert_int_equal(clock_gettime(CLOCK_BOOTTIME, &now), 0);
         return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
-}
-
-/* One account and one open with these options return what trouble means: first as it is, then with
- * on_error=deny. */
-static void assert_trouble(const char *service, const char *options) {
-        char deny[256];
-
-        snprintf(deny, sizeof(deny), "%s on_error=deny", options);
-        begin_as(service, SOMEBODY, options);
-        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), IGNORED);
-        assert_int_equal(stage.pam_open_session(stage.pamh, 0), IGNORED);
-        begin_as(service, SOMEBODY, deny);
-        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), PAM_PERM_DENIED);
-        assert_int_equal(stage.pam_open_session(stage.pamh, 0), PAM_SESSION_ERR);
-        assert_string_equal(stage.heard, "");
-        begin_as(service, "root", deny);
-        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), IGNORED);
-        assert_int_equal(stage.pam_open_session(stage.pamh, 0), IGNORED);
-}
-
-static int open_when(enum act act, const char *options) {
-        int rc;
-
-        begin(options);
-        daemon_will(act);
-        rc = stage.pam_open_session(stage.pamh, 0);
-        daemon_join();
-        return rc;
-}
-
-/* A close that reaches the daemon with this session id. After an open that was ignored libpam ignores the
- * close's result too, so it is not looked at. */
-static void close_one(const char *session_id) {
-        daemon_will_answer(FRAME_OK, "", "");
-        (void) stage.pam_close_session(stage.pamh, 0);
-        assert_asked(FRAME_CLOSE);
-        assert_string_equal(stage.request.session_id, session_id);
 }
 
 /* ---- no daemon, or not ours --------------------------------------------------------------------------- */
@@ -153,7 +115,6 @@ static void test_account_and_open_share_one_budget(void **state) {
         daemon_will(SAY_NOTHING);
         before = boot_usec();
         assert_int_equal(stage.pam_open_session(stage.pamh, 0), IGNORED);
-        daemon_join();
         assert_asked(FRAME_OPEN);
         /* 10 ms and what it took to get there; with a budget of its own it were 300. */
         assert_in_range(stage.request.deadline, before, boot_usec());
@@ -259,7 +220,7 @@ static void test_an_open_without_a_session_id_is_trouble(void **state) {
         assert_string_equal(stage.heard, "");
         assert_int_equal(open_when(ANSWER, ""), IGNORED);
         assert_null(stage.pam_getenv(stage.pamh, "SESSJWT_SESSION_ID"));
-        close_one("");
+        close_ignored("");
 }
 
 static void test_a_descriptor_in_a_reply_is_not_kept(void **state) {
@@ -271,11 +232,11 @@ static void test_a_descriptor_in_a_reply_is_not_kept(void **state) {
 static void test_an_unanswered_open_is_closed_by_its_leader_alone(void **state) {
         assert_int_equal(open_when(SAY_NOTHING, "timeout=20ms"), IGNORED);
         assert_null(stage.pam_getenv(stage.pamh, "SESSJWT_SESSION_ID"));
-        close_one("");
+        close_ignored("");
         (void) stage.pam_close_session(stage.pamh, 0);
         assert_nobody_called();
         assert_int_equal(open_when(READ_AND_HANG_UP, ""), IGNORED);
-        close_one("");
+        close_ignored("");
 }
 
 static void test_an_open_that_was_not_sent_is_not_remembered(void **state) {
@@ -304,128 +265,6 @@ static void test_a_close_without_a_daemon_is_a_success(void **state) {
         assert_null(stage.pam_getenv(stage.pamh, "SESSJWT_SESSION_ID"));
 }
 
-/* ---- callers ------------------------------------------------------------------------------------------ */
-
-static void on_alarm(int signal) {
-        sem_post(&stage.interrupted);
-}
-
-/* A signal every millisecond, which restarts nothing; the peer's thread takes none. */
-static void test_interruptions_neither_end_nor_prolong_the_wait(void **state) {
-        static const struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never = { { 0, 0 }, { 0, 0 } };
-        struct sigaction action = { .sa_handler = on_alarm }, before;
-
-        assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
-        assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
-        stage.reply = (struct frame_reply){ .outcome = FRAME_OK, .session_id = SID };
-        assert_int_equal(open_when(ANSWER_AFTER_SIGNALS, "timeout=1s"), PAM_SUCCESS);
-        assert_int_equal(open_when(SAY_NOTHING, "timeout=20ms"), IGNORED);
-        assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-        assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
-}
-
-/* As login(1) calls: 0, 1 and 2 are closed, and must be free afterwards and meanwhile. */
-static void test_the_standard_descriptors_are_never_used(void **state) {
-        pid_t child;
-        int status;
-
-        begin("timeout=1s");
-        daemon_will_answer(FRAME_OK, SID, "");
-        child = fork();
-        if (child == 0) {
-                int rc;
-
-                for (int fd = 0; fd <= 2; fd++)
-                        close(fd);
-                rc = stage.pam_open_session(stage.pamh, 0);
-                for (int fd = 0; fd <= 2; fd++)
-                        if (fcntl(fd, F_GETFD) >= 0)
-                                rc = 200 + fd;
-                _exit(rc);
-        }
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_asked(FRAME_OPEN);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), PAM_SUCCESS);
-        assert_int_equal(stage.pidfd_pid, child);
-        assert_false(stage.used_low_descriptor);
-}
-
-static void test_without_root_nothing_is_asked_and_everything_is_ignored(void **state) {
-        begin_without_socket("sshd", SOMEBODY, "on_error=deny nonsense");
-        if (geteuid() == 0)
-                assert_int_equal(seteuid(getpwnam(SOMEBODY)->pw_uid), 0);
-        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), IGNORED);
-        assert_int_equal(stage.pam_open_session(stage.pamh, 0), IGNORED);
-        assert_int_equal(stage.pam_close_session(stage.pamh, 0), IGNORED);
-        finish(0);
-        assert_int_equal(seteuid(getuid()), 0);
-
-        if (geteuid() != 0)
-                return;
-        begin("on_error=deny"); /* root's socket, the caller somebody else */
-        assert_int_equal(seteuid(getpwnam(SOMEBODY)->pw_uid), 0);
-        assert_int_equal(stage.pam_open_session(stage.pamh, 0), IGNORED);
-        assert_int_equal(seteuid(0), 0);
-        assert_nobody_called();
-}
-
-static void test_a_close_after_root_was_dropped_is_ignored_and_stays_open(void **state) {
-        if (geteuid() != 0)
-                skip();
-        stage.reply = (struct frame_reply){ .outcome = FRAME_OK, .session_id = SID };
-        assert_int_equal(open_when(ANSWER, ""), PAM_SUCCESS);
-        assert_int_equal(seteuid(getpwnam(SOMEBODY)->pw_uid), 0);
-        (void) stage.pam_close_session(stage.pamh, 0);
-        assert_int_equal(seteuid(0), 0);
-        assert_nobody_called();
-        close_one(SID);
-}
-
-static void test_an_ordinary_user_may_ask_a_socket_of_his_own(void **state) {
-        uid_t uid = getpwnam(SOMEBODY)->pw_uid;
-
-        if (geteuid() != 0)
-                skip(); /* then all other tests show it */
-        begin("");
-        assert_int_equal(chown(stage.socket_path, uid, (gid_t) -1), 0);
-        assert_int_equal(seteuid(uid), 0);
-        assert_int_equal(listen(stage.listener, 8), 0);
-        daemon_will_answer(FRAME_OK, "", "");
-        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), PAM_SUCCESS);
-        assert_int_equal(seteuid(0), 0);
-        assert_asked(FRAME_ACCOUNT);
-}
-
-static void test_a_wrong_option_is_trouble(void **state) {
-        assert_trouble("sshd", "nonsense");
-        assert_trouble("sshd", "timeout=1h");
-        assert_trouble("sshd", "authfail");
-        assert_nobody_called();
-        begin("nonsense on_error=deny");
-        assert_int_equal(stage.pam_close_session(stage.pamh, 0), PAM_SUCCESS);
-        assert_nobody_called();
-}
-
-static void test_break_glass_passes_through_trouble(void **state) {
-        begin("nonsense on_error=deny break_glass=nogroup");
-        assert_int_equal(stage.pam_acct_mgmt(stage.pamh, 0), IGNORED);
-        finish(0);
-        daemon_stop();
-        begin("on_error=deny break_glass=nogroup");
-        assert_int_equal(stage.pam_open_session(stage.pamh, 0), IGNORED);
-}
-
-static void test_a_service_name_that_cannot_be_carried_is_trouble(void **state) {
-        char longer[SERVICE_MAX + 2];
-
-        memset(longer, 's', sizeof(longer) - 1);
-        longer[sizeof(longer) - 1] = '\0';
-        assert_trouble(longer, "");
-        assert_trouble("ss\nhd", "");
-        assert_nobody_called();
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 stage_test(test_a_stopped_daemon_is_trouble),
@@ -448,14 +287,6 @@ int main(void) {
                 stage_test(test_an_open_that_was_not_sent_is_not_remembered),
                 stage_test(test_a_daemon_that_hangs_up_kills_nobody),
                 stage_test(test_a_close_without_a_daemon_is_a_success),
-                stage_test(test_interruptions_neither_end_nor_prolong_the_wait),
-                stage_test(test_the_standard_descriptors_are_never_used),
-                stage_test(test_without_root_nothing_is_asked_and_everything_is_ignored),
-                stage_test(test_a_close_after_root_was_dropped_is_ignored_and_stays_open),
-                stage_test(test_an_ordinary_user_may_ask_a_socket_of_his_own),
-                stage_test(test_a_wrong_option_is_trouble),
-                stage_test(test_break_glass_passes_through_trouble),
-                stage_test(test_a_service_name_that_cannot_be_carried_is_trouble),
         };
 
         return cmocka_run_group_tests_name("pam_trouble", tests, stage_build, NULL);
