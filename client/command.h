@@ -17,7 +17,14 @@ enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 enum format { FORMAT_TEXT, FORMAT_PRETTY, FORMAT_SHORT };
 
 /* The options that a verb may take besides the global ones; bits of verb.options. */
-enum { OPTION_USER = 1, OPTION_REALM = 2, OPTION_ALL = 4, OPTION_REASON = 8, OPTION_AUDIENCE = 16 };
+enum {
+        OPTION_USER = 1,
+        OPTION_REALM = 2,
+        OPTION_ALL = 4,
+        OPTION_REASON = 8,
+        OPTION_AUDIENCE = 16,
+        OPTION_REVOKE = 32
+};
 
 struct command;
 
@@ -37,7 +44,7 @@ struct command {
         enum format format;
         bool legend, color;
         const char *user, *realm, *reason, *audience;
-        bool all;
+        bool all, revoke;
         unsigned options; /* which of the verb's own were given */
         char **arguments;
         int n_arguments;
@@ -51,6 +58,8 @@ int command_logout_others(struct command *command);
 int command_logout_all(struct command *command);
 int command_token(struct command *command);
 int command_verify(struct command *command);
+int command_keys(struct command *command);
+int command_rotate_key(struct command *command);
 int command_status(struct command *command);
 int command_cat_config(struct command *command);
 
@@ -86,6 +95,9 @@ char *print_member(const char *object, const char *name);
 char *print_value(const struct json *json, uint32_t token);
 
 /* ---- command_table: columns, by libsmartcols --------------------------------------------------------- */
+
+/* The keys of the reply at hand. */
+void table_keys(const struct command *command);
 
 void table_sessions(const struct command *command, char *const *sessions, size_t n, FILE *out);
 

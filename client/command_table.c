@@ -102,6 +102,48 @@ void table_sessions(const struct command *command, char *const *sessions, size_t
         scols_print_table(table);
 }
 
+static const struct {
+        const char *heading;
+        const char *member;
+        bool is_time;
+} key_columns[] = {
+        { "KEY", "kid", false },
+        { "STATE", "state", false },
+        { "CREATED", "createdAt", true },
+        { "SINCE", "since", true },
+        { "UNTIL", "until", true },
+};
+
+#define N_KEY_COLUMNS (sizeof key_columns / sizeof *key_columns)
+
+static void set_key_cell(struct libscols_line *line, size_t column, const char *value) {
+        _cleanup_(cleanup_free) char *escaped = value ? print_escape(value) : NULL;
+        char time[TIME_TEXT_MAX];
+
+        if (escaped && key_columns[column].is_time)
+                print_time(escaped, time);
+        set_cell(line, column, !escaped ? "-" : key_columns[column].is_time ? time : escaped);
+}
+
+void table_keys(const struct command *command) {
+        _cleanup_(unref_table) struct libscols_table *table = new_table(command, stdout, command->legend);
+        size_t n = sessjwt_reply_count(command->c, "keys");
+
+        for (size_t i = 0; i < N_KEY_COLUMNS; i++)
+                add_column(table, key_columns[i].heading, 0);
+        for (size_t i = 0; i < n; i++) {
+                struct libscols_line *line = add_line(table);
+
+                for (size_t k = 0; k < N_KEY_COLUMNS; k++) {
+                        char path[64];
+
+                        snprintf(path, sizeof path, "keys.%zu.%s", i, key_columns[k].member);
+                        set_key_cell(line, k, sessjwt_reply_string(command->c, path));
+                }
+        }
+        scols_print_table(table);
+}
+
 /* The members that are times: RFC 3339 texts, and the NumericDates of RFC 7519 2. */
 static bool is_time(const char *name) {
         return strcmp(name, "createdAt") == 0 || strcmp(name, "lastSeen") == 0 ||

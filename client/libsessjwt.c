@@ -38,6 +38,8 @@ enum method_number {
         REVOKE_SESSION,
         REVOKE_OTHERS,
         REVOKE_ALL,
+        LIST_KEYS,
+        ROTATE_KEY,
         GET_HEALTH,
         RELOAD,
 };
@@ -55,6 +57,8 @@ static const struct method {
         [REVOKE_SESSION] = { SESSJWT_INTERFACE ".RevokeSession", true, false },
         [REVOKE_OTHERS] = { SESSJWT_INTERFACE ".RevokeOthers", true, false },
         [REVOKE_ALL] = { SESSJWT_INTERFACE ".RevokeAll", true, false },
+        [LIST_KEYS] = { SESSJWT_INTERFACE ".ListKeys", false, false },
+        [ROTATE_KEY] = { SESSJWT_INTERFACE ".RotateKey", true, false },
         [GET_HEALTH] = { SESSJWT_INTERFACE ".GetHealth", false, false },
         [RELOAD] = { SESSJWT_INTERFACE ".Reload", true, false },
 };
@@ -299,6 +303,18 @@ int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm) {
                 { 0 } };
 
         return call(c, REVOKE_ALL, arguments);
+}
+
+int sessjwt_list_keys(struct sessjwt *c) {
+        const struct argument arguments[] = { { 0 } };
+
+        return call(c, LIST_KEYS, arguments);
+}
+
+int sessjwt_rotate_key(struct sessjwt *c, bool compromised) {
+        const struct argument arguments[] = { { "compromised", compromised ? "true" : NULL, BARE }, { 0 } };
+
+        return call(c, ROTATE_KEY, arguments);
 }
 
 int sessjwt_get_health(struct sessjwt *c) {

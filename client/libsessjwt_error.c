@@ -39,6 +39,10 @@ static const struct error {
                 "The change could not be kept, nothing was changed" },
         { OURS("ConfigurationInvalid"), SESSJWT_E_CONFIGURATION_INVALID, "message",
                 "The new configuration is invalid, the old one stays" },
+        { OURS("TooManyKeys"), SESSJWT_E_TOO_MANY_KEYS, "limit",
+                "Too many signing keys are retiring, nothing was changed" },
+        { OURS("NotPublished"), SESSJWT_E_NOT_PUBLISHED, "reason",
+                "The change of keys is kept, but could not be published yet" },
 };
 
 #define N_ERRORS (sizeof errors / sizeof *errors)

@@ -23,6 +23,9 @@ static const struct verb verbs[] = {
         { "verify", "[FILE|-] [--audience AUDIENCE] [--realm REALM]",
                 "Is the token in the file or on stdin good now?", OPTION_AUDIENCE | OPTION_REALM, 0, 1,
                 command_verify },
+        { "keys", "", "Show the signing keys (root)", 0, 0, 0, command_keys },
+        { "rotate-key", "[--revoke]", "Sign with the next key; with --revoke no earlier token counts (root)",
+                OPTION_REVOKE, 0, 0, command_rotate_key },
         { "status", "", "Show how the daemon is, and which session this runs in", 0, 0, 0, command_status },
         { "cat-config", "", "Print the configuration files that count, in their order", 0, 0, 0,
                 command_cat_config },
@@ -98,6 +101,7 @@ static const struct option long_options[] = {
         { "all", no_argument, NULL, LONG_OWN + OPTION_ALL },
         { "reason", required_argument, NULL, LONG_OWN + OPTION_REASON },
         { "audience", required_argument, NULL, LONG_OWN + OPTION_AUDIENCE },
+        { "revoke", no_argument, NULL, LONG_OWN + OPTION_REVOKE },
         { 0 },
 };
 
@@ -150,6 +154,8 @@ static void set_own(struct command *command, unsigned option, const char *value)
                 command->reason = value;
         else if (option == OPTION_AUDIENCE)
                 command->audience = value;
+        else if (option == OPTION_REVOKE)
+                command->revoke = true;
         else
                 command->all = true;
 }

@@ -18,6 +18,8 @@ static const struct method methods[] = {
         { "org.sessjwt.RevokeSession", OWNER, CHANGES, on_revoke_session },
         { "org.sessjwt.RevokeOthers", OWNER, CHANGES, on_revoke_others },
         { "org.sessjwt.RevokeAll", OWNER, CHANGES, on_revoke_all },
+        { "org.sessjwt.ListKeys", ROOT, READS, on_list_keys },
+        { "org.sessjwt.RotateKey", ROOT, CHANGES, on_rotate_key },
         { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health },
         { "org.sessjwt.Reload", ROOT, RELOADS, on_reload },
 };
@@ -105,6 +107,14 @@ static void api_write_error(struct request *q, int outcome) {
                 message_begin_error(&q->reply, "org.sessjwt.TooManyConnections");
                 json_member_integer(&q->reply, "limit", CONNECTIONS_PER_UID_MAX);
                 message_end_error(&q->reply);
+                return;
+        case API_TOO_MANY_KEYS:
+                message_begin_error(&q->reply, "org.sessjwt.TooManyKeys");
+                json_member_integer(&q->reply, "limit", JWKS_KEYS_MAX);
+                message_end_error(&q->reply);
+                return;
+        case API_NOT_PUBLISHED:
+                write_error(q, "org.sessjwt.NotPublished", "reason", q->detail);
                 return;
         case API_CONFIGURATION_INVALID:
                 write_error(q, "org.sessjwt.ConfigurationInvalid", "message", q->detail);

@@ -38,6 +38,8 @@ enum api_outcome {
         API_REALM_NOT_FOUND,
         API_TOO_MANY_CONNECTIONS,
         API_CONFIGURATION_INVALID,
+        API_TOO_MANY_KEYS,
+        API_NOT_PUBLISHED, /* of a change that is kept; q->detail says why */
 };
 
 /* Finds the method of the call and checks its right: before a parameter is looked at. 0 with q->method
@@ -87,5 +89,7 @@ int on_get_session(struct request *q);
 int on_revoke_session(struct request *q);
 int on_revoke_others(struct request *q);
 int on_revoke_all(struct request *q);
+int on_list_keys(struct request *q);
+int on_rotate_key(struct request *q);
 int on_get_health(struct request *q);
 int on_reload(struct request *q); /* only reads its parameters: there must be none */

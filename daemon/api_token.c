@@ -1,4 +1,4 @@
-/* api_token: the handlers of tokens: is it good, what verifies it, a fresh one. */
+/* api_token: the handlers of tokens: is it good, a fresh one. */
 #include "daemon/api.h"
 
 #include <errno.h>
@@ -115,29 +115,6 @@ int on_introspect(struct request *q) {
         return 0;
 }
 
-/* ---- GetKeys ---- */
-
-static const struct message_field no_fields[] = { { 0 } };
-
-int on_get_keys(struct request *q) {
-        struct keyset_entry entries[JWKS_KEYS_MAX];
-        char jwks[JWKS_KEYS_MAX * 256 + 64];
-        size_t n, size;
-        int r;
-
-        r = api_read(q, no_fields, NULL);
-        if (r)
-                return r;
-        n = keyring_public(q->service->keyring, entries);
-        r = keyset_write(entries, n, jwks, sizeof(jwks), &size);
-        if (r < 0)
-                return r;
-        /* The document is {"keys":[…]}: the reply has the same member. */
-        json_key(&q->reply, "keys");
-        json_put_raw(&q->reply, strchr(jwks, '['), size - (size_t) (strchr(jwks, '[') - jwks) - 1);
-        return 0;
-}
-
 /* ---- MintToken ---- */
 
 struct mint_params {
@@ -180,7 +157,7 @@ static int mint(struct request *q, const struct session *session, const char *au
         while (getrandom(random, sizeof(random), 0) < 0)
                 if (errno != EINTR)
                         return -errno;
-        return token_mint(q->service->keyring,
+        return token_mint(q->keyring,
                 &(struct token_facts){ .session = session,
                         .issuer = q->config->issuer,
                         .audience = *audience ? audience : q->config->audience,

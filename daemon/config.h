@@ -28,6 +28,7 @@ struct config {
         char issuer[ISSUER_MAX + 1];     /* default: the host name, as "sessjwt://HOSTNAME" */
         char audience[AUDIENCE_MAX + 1]; /* default: the issuer */
         char typ[16];                    /* at+jwt | JWT */
+        usec_t key_lifetime;             /* of a signing key, before it is rotated */
 
         /* [services]: patterns; counted, nested, ignored given; every other service is tracked. `tracked`
          * names exceptions to the patterns. */

@@ -22,6 +22,9 @@ static const struct config_key token_keys[] = {
         { "issuer", CONFIG_TEXT, TEXT(struct config, issuer), .right = RIGHT_TEXT },
         { "audience", CONFIG_TEXT, TEXT(struct config, audience), .right = RIGHT_TEXT },
         { "typ", CONFIG_TYP, TEXT(struct config, typ), .initial = "at+jwt", .right = "at+jwt or JWT" },
+        { "key_lifetime", CONFIG_DURATION, offsetof(struct config, key_lifetime), .min = 3600,
+                .max = UINT64_C(3650) * DAY, .initial = "30d",
+                .right = "a number and s, m, h or d, as in 30d, from 1h to 3650d" },
 };
 
 /* DESIGN section 5. Greeters stand in `ignored` by name, because an exact name beats the pattern gdm-*. */

@@ -17,6 +17,11 @@ enum effect_kind {
         EFFECT_SESSION_GONE,       /* ending -> gone: its leader went */
         EFFECT_SESSION_SPARED,     /* enforce = no: what would have happened; nothing was changed */
         EFFECT_DEVICE_NEW,
+        /* Of signing keys: note is the kid, and there is no session. */
+        EFFECT_KEY_MADE,
+        EFFECT_KEY_ROTATED, /* it signs from now on */
+        EFFECT_KEY_GONE,    /* its last token has expired */
+        EFFECT_KEY_REVOKED,
 };
 
 /* Who wanted it. */

@@ -1,7 +1,6 @@
+/* keyring: see keyring.h. The keys in memory. */
 #include "daemon/keyring.h"
 
-#include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,33 +16,19 @@
 #include <openssl/params.h>
 
 #include "client/cleanup.h"
+#include "daemon/keyring_private.h"
 
-#define RECORD_VERSION    2
-#define SCALAR_SIZE       32
 #define POINT_SIZE        (1 + 2 * JWS_COORDINATE_SIZE)
 #define SIGNATURE_DER_MAX 80 /* 72 for P-256; ECDSA_size rounds up */
 
-/* Kept form, big-endian. */
-struct record {
-        uint8_t version;
-        uint8_t state;
-        uint64_t created_at;
-        uint64_t sequence;
-        uint8_t scalar[SCALAR_SIZE];
-} __attribute__((packed));
-
-static_assert(
-        sizeof(struct record) <= KEYRING_RECORD_MAX, "the buffer that the header promises is large enough");
-
 struct key {
-        enum key_state state;
-        usec_t created_at;
-        uint64_t sequence;
+        struct key_head head;
         struct keyset_entry public;
         EVP_PKEY *pkey; /* its destructor wipes the scalar */
 };
 
 struct keyring {
+        unsigned references; /* atomic */
         size_t n_keys;
         struct key keys[JWKS_KEYS_MAX];
 };
@@ -80,8 +65,8 @@ static void cleanup_signature(ECDSA_SIG **signature) {
         ECDSA_SIG_free(*signature);
 }
 
-static void cleanup_record(struct record *record) {
-        OPENSSL_cleanse(record, sizeof(*record));
+static void cleanup_scalar(uint8_t (*scalar)[RECORD_SCALAR_SIZE]) {
+        OPENSSL_cleanse(*scalar, sizeof(*scalar));
 }
 
 int keyring_new(struct keyring **ret) {
@@ -89,17 +74,24 @@ int keyring_new(struct keyring **ret) {
 
         if (!keyring)
                 return -ENOMEM;
+        keyring->references = 1;
         *ret = keyring;
         return 0;
 }
 
+struct keyring *keyring_ref(struct keyring *keyring) {
+        __atomic_add_fetch(&keyring->references, 1, __ATOMIC_RELAXED);
+        return keyring;
+}
+
 void keyring_free(struct keyring **keyring) {
-        if (!*keyring)
+        struct keyring *left = TAKE(*keyring);
+
+        if (!left || __atomic_sub_fetch(&left->references, 1, __ATOMIC_ACQ_REL) > 0)
                 return;
-        for (size_t i = 0; i < (*keyring)->n_keys; i++)
-                EVP_PKEY_free((*keyring)->keys[i].pkey);
-        free(*keyring);
-        *keyring = NULL;
+        for (size_t i = 0; i < left->n_keys; i++)
+                EVP_PKEY_free(left->keys[i].pkey);
+        free(left);
 }
 
 /* ---- numbers ---- */
@@ -125,7 +117,7 @@ static int multiply_generator(const BIGNUM *scalar, uint8_t ret[static POINT_SIZ
 
 static int pair_from_scalar(const BIGNUM *scalar, uint8_t point[static POINT_SIZE], EVP_PKEY **ret) {
         _cleanup_(cleanup_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-        uint8_t native[SCALAR_SIZE]; /* OSSL_PARAM numbers are in the machine's order */
+        uint8_t native[RECORD_SCALAR_SIZE]; /* OSSL_PARAM numbers are in the machine's order */
         OSSL_PARAM params[] = {
                 OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *) "P-256", 0),
                 OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, POINT_SIZE),
@@ -143,17 +135,13 @@ static int pair_from_scalar(const BIGNUM *scalar, uint8_t point[static POINT_SIZ
 
 /* ---- adding ---- */
 
-static bool is_state(uint8_t state) {
-        return state == KEY_NEXT || state == KEY_ACTIVE || state == KEY_RETIRING;
-}
-
-/* The record's scalar as a key pair, with its public side and the kid that follows from it. */
-static int key_from_record(const struct record *record, struct key *key) {
+/* The scalar as a key pair, with its public side and the kid that follows from it. */
+static int key_from_scalar(const uint8_t bytes[static RECORD_SCALAR_SIZE], struct key *key) {
         _cleanup_(cleanup_bn) BIGNUM *scalar = BN_secure_new();
         uint8_t point[POINT_SIZE];
         int r;
 
-        if (!scalar || !BN_bin2bn(record->scalar, SCALAR_SIZE, scalar))
+        if (!scalar || !BN_bin2bn(bytes, RECORD_SCALAR_SIZE, scalar))
                 return -ENOMEM;
         BN_set_flags(scalar, BN_FLG_CONSTTIME);
         r = multiply_generator(scalar, point);
@@ -162,12 +150,26 @@ static int key_from_record(const struct record *record, struct key *key) {
         memcpy(key->public.x, point + 1, JWS_COORDINATE_SIZE);
         memcpy(key->public.y, point + 1 + JWS_COORDINATE_SIZE, JWS_COORDINATE_SIZE);
         r = jws_thumbprint(key->public.x, key->public.y, key->public.kid);
-        if (r < 0)
-                return r;
-        key->state = record->state;
-        key->created_at = be64toh(record->created_at);
-        key->sequence = be64toh(record->sequence);
-        return pair_from_scalar(scalar, point, &key->pkey);
+        return r < 0 ? r : pair_from_scalar(scalar, point, &key->pkey);
+}
+
+static void cleanup_key(struct key *key) {
+        EVP_PKEY_free(TAKE(key->pkey));
+}
+
+static int key_from_record(const struct wrapping_key *wrapping, const char *kid, const void *record,
+        size_t size, struct key *key) {
+        _cleanup_(cleanup_scalar) uint8_t scalar[RECORD_SCALAR_SIZE];
+        int r;
+
+        r = keyring_read_head(record, size, &key->head);
+        if (r == 0)
+                r = record_open(wrapping, kid, record, size, scalar);
+        if (r == 0)
+                r = key_from_scalar(scalar, key);
+        if (r == 0 && strcmp(key->public.kid, kid) != 0)
+                r = -EBADMSG;
+        return r;
 }
 
 static bool has_kid(const struct keyring *keyring, const char *kid) {
@@ -177,81 +179,70 @@ static bool has_kid(const struct keyring *keyring, const char *kid) {
         return false;
 }
 
-/* kid NULL: whatever it is. */
-static int add_record(struct keyring *keyring, const char *kid, const struct record *record) {
-        struct key key = { 0 };
+/* By number: so the key sets that follow have one order, whatever order the keys came in. */
+static void insert(struct keyring *keyring, const struct key *key) {
+        size_t i = keyring->n_keys++;
+
+        for (; i > 0 && keyring->keys[i - 1].head.sequence > key->head.sequence; i--)
+                keyring->keys[i] = keyring->keys[i - 1];
+        keyring->keys[i] = *key;
+}
+
+int keyring_add(struct keyring *keyring, const struct wrapping_key *wrapping, const char *kid,
+        const void *record, size_t size) {
+        _cleanup_(cleanup_key) struct key key = { 0 };
         int r;
 
+        if (has_kid(keyring, kid))
+                return -EEXIST;
         if (keyring->n_keys == JWKS_KEYS_MAX)
                 return -ENOSPC;
         ERR_set_mark();
-        r = key_from_record(record, &key);
+        r = key_from_record(wrapping, kid, record, size, &key);
         ERR_pop_to_mark();
-        if (r == 0 && kid && strcmp(key.public.kid, kid) != 0)
-                r = -EBADMSG;
-        if (r == 0 && has_kid(keyring, key.public.kid))
-                r = -EEXIST;
-        if (r < 0) {
-                EVP_PKEY_free(key.pkey);
+        if (r < 0)
                 return r;
-        }
-        keyring->keys[keyring->n_keys++] = key;
+        insert(keyring, &key);
+        key.pkey = NULL;
         return 0;
 }
 
-int keyring_add(struct keyring *keyring, const char *kid, const void *record, size_t size) {
-        _cleanup_(cleanup_record) struct record kept;
+/* ---- making ---- */
 
-        memset(&kept, 0, sizeof(kept));
-        if (size != sizeof(kept))
-                return -EBADMSG;
-        memcpy(&kept, record, sizeof(kept));
-        if (kept.version != RECORD_VERSION || !is_state(kept.state))
-                return -EBADMSG;
-        return add_record(keyring, kid, &kept);
-}
-
-static uint64_t last_sequence(const struct keyring *keyring) {
-        uint64_t last = 0;
-
-        for (size_t i = 0; i < keyring->n_keys; i++)
-                if (keyring->keys[i].sequence > last)
-                        last = keyring->keys[i].sequence;
-        return last;
-}
-
-static int generate_scalar(uint8_t ret[static SCALAR_SIZE]) {
+static int generate_scalar(uint8_t ret[static RECORD_SCALAR_SIZE]) {
         _cleanup_(cleanup_pkey) EVP_PKEY *pkey = EVP_EC_gen("P-256");
         _cleanup_(cleanup_bn) BIGNUM *scalar = NULL;
 
         if (!pkey || EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) != 1)
                 return -EIO;
-        return BN_bn2binpad(scalar, ret, SCALAR_SIZE) == SCALAR_SIZE ? 0 : -EIO;
+        return BN_bn2binpad(scalar, ret, RECORD_SCALAR_SIZE) == RECORD_SCALAR_SIZE ? 0 : -EIO;
 }
 
-int keyring_generate(struct keyring *keyring, enum key_state state, usec_t created_at,
-        char ret_kid[static KID_MAX + 1], uint8_t ret_record[static KEYRING_RECORD_MAX], size_t *ret_size) {
-        _cleanup_(cleanup_record) struct record record = {
-                .version = RECORD_VERSION,
-                .state = (uint8_t) state,
-                .created_at = htobe64(created_at),
-                .sequence = htobe64(last_sequence(keyring) + 1),
-        };
+static int make(const struct key_head *head, const struct wrapping_key *wrapping, struct key *key,
+        uint8_t ret_record[static KEYRING_RECORD_MAX], size_t *ret_size) {
+        _cleanup_(cleanup_scalar) uint8_t scalar[RECORD_SCALAR_SIZE];
         int r;
 
-        if (!is_state(record.state))
-                return -EINVAL;
+        r = generate_scalar(scalar);
+        if (r < 0)
+                return r;
+        r = key_from_scalar(scalar, key);
+        if (r < 0)
+                return r;
+        return record_write(head, wrapping, key->public.kid, scalar, ret_record, ret_size);
+}
+
+int keyring_make(const struct key_head *head, const struct wrapping_key *wrapping,
+        char ret_kid[static KID_MAX + 1], uint8_t ret_record[static KEYRING_RECORD_MAX], size_t *ret_size) {
+        _cleanup_(cleanup_key) struct key key = { 0 };
+        int r;
+
         ERR_set_mark();
-        r = generate_scalar(record.scalar);
+        r = make(head, wrapping, &key, ret_record, ret_size);
         ERR_pop_to_mark();
         if (r < 0)
                 return r;
-        r = add_record(keyring, NULL, &record);
-        if (r < 0)
-                return r;
-        strcpy(ret_kid, keyring->keys[keyring->n_keys - 1].public.kid);
-        memcpy(ret_record, &record, sizeof(record));
-        *ret_size = sizeof(record);
+        strcpy(ret_kid, key.public.kid);
         return 0;
 }
 
@@ -263,7 +254,7 @@ static const struct key *active_key(const struct keyring *keyring) {
         for (size_t i = 0; i < keyring->n_keys; i++) {
                 const struct key *key = &keyring->keys[i];
 
-                if (key->state == KEY_ACTIVE && (!active || key->sequence >= active->sequence))
+                if (key->head.state == KEY_ACTIVE && (!active || key->head.sequence >= active->head.sequence))
                         active = key;
         }
         return active;
@@ -278,7 +269,7 @@ const char *keyring_active(const struct keyring *keyring) {
 uint64_t keyring_active_sequence(const struct keyring *keyring) {
         const struct key *key = active_key(keyring);
 
-        return key ? key->sequence : 0;
+        return key ? key->head.sequence : 0;
 }
 
 uint64_t keyring_oldest_sequence(const struct keyring *keyring) {
@@ -287,8 +278,8 @@ uint64_t keyring_oldest_sequence(const struct keyring *keyring) {
         for (size_t i = 0; i < keyring->n_keys; i++) {
                 const struct key *key = &keyring->keys[i];
 
-                if (key->state != KEY_NEXT && (oldest == 0 || key->sequence < oldest))
-                        oldest = key->sequence;
+                if (key->head.state != KEY_NEXT && (oldest == 0 || key->head.sequence < oldest))
+                        oldest = key->head.sequence;
         }
         return oldest;
 }

@@ -32,6 +32,7 @@ struct request *request_keep(const struct request *request, const char *text, si
                 return NULL;
         *kept = *request;
         kept->config = config_ref(request->config);
+        kept->keyring = keyring_ref(request->keyring);
         kept->owns_reply = false;
         kept->text = malloc(size + 1);
         if (!kept->text)
@@ -48,6 +49,7 @@ void request_free(struct request **request) {
         if (!*request)
                 return;
         config_unref(&(*request)->config);
+        keyring_free(&(*request)->keyring);
         effects_free(&(*request)->change.effects);
         if ((*request)->owns_reply)
                 free((*request)->reply_bytes);

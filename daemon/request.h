@@ -26,7 +26,8 @@ struct list {
 struct request {
         struct change change; /* first: the turn hands this back */
         struct service *service;
-        struct config *config; /* a reference */
+        struct config *config;   /* a reference */
+        struct keyring *keyring; /* a reference: a rotation meanwhile does not take it away */
         const struct method *method;
         struct peer peer;
         struct moment now;

@@ -79,6 +79,7 @@ static void take_reload(struct server *server) {
         if (r == 0) {
                 config_unref(&server->config);
                 server->config = config;
+                server_tend_keys(server);
                 log_line(LOG_INFO, "configuration reloaded");
         } else
                 log_line(LOG_ERR, "configuration not reloaded, the old one stays: %s", error);
@@ -97,12 +98,16 @@ static usec_t next_due(const struct server *server) {
 
         if (server->expiry_due < due)
                 due = server->expiry_due;
+        if (server->keys_due < due)
+                due = server->keys_due;
         return termination < due ? termination : due;
 }
 
 static void run_due(struct server *server) {
         if (server->expiry_due <= server->now.boot)
                 server_expire(server);
+        if (server->keys_due <= server->now.boot)
+                server_tend_keys(server);
         if (terminate_due(server->leaders) <= server->now.boot)
                 terminate_run(server->leaders, server->service.store, server->now.boot);
         if (server->sweep_due <= server->now.boot) {
@@ -282,6 +287,7 @@ static int watch_all(struct server *server) {
  * checked. */
 static int server_open(struct server *server) {
         char error[CONFIG_ERROR_MAX] = "";
+        struct rotation_rule rule;
         size_t max_leaders;
         int r;
 
@@ -308,7 +314,8 @@ static int server_open(struct server *server) {
                 log_line(LOG_ERR, "%s", error);
                 return r;
         }
-        r = keys_load(&server->service, server->now.wall);
+        rule = keys_rule(server->config, &server->service.boot, server->now);
+        r = keys_load(&server->service, &rule);
         if (r >= 0)
                 r = open_public_files(server);
         if (r >= 0)
@@ -328,6 +335,8 @@ static int server_open(struct server *server) {
                 r = -ENOMEM;
         if (r >= 0)
                 server_find_expiry(server);
+        if (r >= 0)
+                server_find_keys_due(server);
         return r;
 }
 
@@ -356,6 +365,7 @@ static void server_close(struct server *server) {
         cleanup_close(&server->epoll);
         keyset_free(&server->service.keyset);
         keyring_free(&server->service.keyring);
+        wrapping_key_free(&server->service.wrapping);
         store_close(&server->service.store);
         config_unref(&server->config);
 }
@@ -368,7 +378,7 @@ int server_run(const struct server_options *options) {
                 return 1;
         server->options = options;
         server->epoll = server->listeners.login = server->listeners.public = -1;
-        server->expiry_due = USEC_NEVER;
+        server->expiry_due = server->keys_due = USEC_NEVER;
         r = server_open(server);
         if (r >= 0) {
                 log_line(LOG_INFO, "sessjwtd %s is ready, %zu login processes are watched", SESSJWT_VERSION,

@@ -1,6 +1,6 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
  * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
- * nobody asked for). */
+ * nobody asked for), server_keys.c (the signing keys). */
 #pragma once
 
 #include <stdbool.h>
@@ -69,6 +69,8 @@ struct server {
 
         usec_t expiry_due; /* boot clock; USEC_NEVER while a change that ends sessions is under way */
         usec_t sweep_due;
+        usec_t keys_due;    /* of the signing keys; USEC_NEVER while they are tended */
+        bool keys_tending, keys_unapplied, keys_revoked;
         size_t n_touches; /* notes of lastSeen under way */
 };
 
@@ -95,3 +97,11 @@ void server_note_touch(struct server *server, const struct sid *sid);
 /* Ends one session after all: a login that its module had given up on and refused. */
 void server_end_refused(struct server *server, const struct sid *sid);
 void server_find_expiry(struct server *server);
+
+/* server_keys.c */
+/* To be called after the commit of a change that may concern keys, before it is told or answered: publishes
+ * and takes what it made. 0; negative errno: kept, but not published yet; it is tried again. */
+int server_keys_done(struct server *server, const struct effects *effects);
+/* What is due of the keys, and when that will be; also after a reload. */
+void server_tend_keys(struct server *server);
+void server_find_keys_due(struct server *server);

@@ -94,6 +94,7 @@ static int emit(void *userdata, const char *text, size_t size) {
 static void prepare_request(struct server *server, struct connection *connection, struct request *q) {
         q->service = &server->service;
         q->config = server->config; /* lent for the round; request_keep takes a reference */
+        q->keyring = server->service.keyring;
         q->method = NULL;
         q->peer = connection->peer;
         q->now = server->now;
@@ -138,8 +139,13 @@ static int run_change(struct change *change, struct store_txn *txn) {
 static void change_done(struct change *change, void *userdata) {
         struct request *q = (struct request *) change;
         struct server *server = userdata;
-        int no_pidfd = -1;
+        int no_pidfd = -1, r;
 
+        r = server_keys_done(server, &change->effects);
+        if (r < 0) {
+                snprintf(q->detail, sizeof(q->detail), "%s", strerror(-r));
+                change->result = API_NOT_PUBLISHED;
+        }
         tell_events(&change->effects);
         tell_leaders(&change->effects, server->leaders, &no_pidfd);
         HOOK("before-reply");

@@ -119,6 +119,8 @@ int store_next_device_of_user(struct store_txn *txn, const char *realm, const ch
 
 /* -EINVAL: a kid that is empty or longer than KID_MAX, or more than RECORD_MAX bytes. */
 int store_put_key(struct store_txn *txn, const char *kid, const void *bytes, size_t size);
+/* STORE_NOT_FOUND; -ENOBUFS: more than size bytes. */
+int store_find_key(struct store_txn *txn, const char *kid, void *buf, size_t size, size_t *ret_size);
 /* By kid. -ENOBUFS: more than size bytes; the cursor has not moved. */
 int store_next_key(struct store_txn *txn, struct store_cursor *cursor, char ret_kid[static 65], void *buf,
         size_t size, size_t *ret_size);

@@ -25,6 +25,22 @@ int store_put_key(struct store_txn *txn, const char *kid, const void *bytes, siz
         return row_put(txn, DB_KEY, key, (struct span){ bytes, size });
 }
 
+int store_find_key(struct store_txn *txn, const char *kid, void *buf, size_t size, size_t *ret_size) {
+        struct span key, value;
+        int r;
+
+        if (kid_span(kid, &key))
+                return STORE_NOT_FOUND;
+        r = row_get(txn, DB_KEY, key, &value);
+        if (r)
+                return r;
+        if (value.size > size)
+                return -ENOBUFS;
+        memcpy(buf, value.bytes, value.size);
+        *ret_size = value.size;
+        return 0;
+}
+
 int store_next_key(struct store_txn *txn, struct store_cursor *cursor, char ret_kid[static KID_MAX + 1],
         void *buf, size_t size, size_t *ret_size) {
         struct store_cursor next = *cursor;

@@ -23,7 +23,22 @@ static const struct event events[] = {
         [EFFECT_SESSION_GONE] = { "login-closed", LOG_DEBUG, "login process has gone" },
         [EFFECT_SESSION_SPARED] = { "session-spared", LOG_NOTICE, "not enforced" },
         [EFFECT_DEVICE_NEW] = { "device-new", LOG_NOTICE, "new device" },
+        [EFFECT_KEY_MADE] = { "key-made", LOG_INFO, "signing key made, to be used next" },
+        [EFFECT_KEY_ROTATED] = { "key-rotated", LOG_NOTICE,
+                "signing key rotated, tokens are signed from now on by" },
+        [EFFECT_KEY_GONE] = { "key-gone", LOG_INFO, "signing key gone, its last token has expired" },
+        [EFFECT_KEY_REVOKED] = { "key-revoked", LOG_WARNING, "signing key revoked, no token of it verifies" },
 };
+
+static void tell_key(const struct effect *effect) {
+        const struct event *event = &events[effect->kind];
+        const char *initiator = initiator_name(effect->initiator);
+        char line[256];
+
+        snprintf(line, sizeof(line), "%s: %.64s (%s)", event->sentence, effect->note, initiator);
+        log_event(event->priority, event->name, line,
+                (const struct log_field[]){ { "KID", effect->note }, { "INITIATOR", initiator } }, 2);
+}
 
 static void tell_event(const struct effect *effect) {
         const struct session *session = &effect->session;
@@ -48,9 +63,16 @@ static void tell_event(const struct effect *effect) {
                 13);
 }
 
+static bool is_of_key(const struct effect *effect) {
+        return effect->kind >= EFFECT_KEY_MADE && effect->kind <= EFFECT_KEY_REVOKED;
+}
+
 void tell_events(const struct effects *effects) {
         for (size_t i = 0; i < effects->n; i++)
-                tell_event(&effects->items[i]);
+                if (is_of_key(&effects->items[i]))
+                        tell_key(&effects->items[i]);
+                else
+                        tell_event(&effects->items[i]);
 }
 
 void tell_leaders(const struct effects *effects, struct leaders *leaders, int *pidfd) {

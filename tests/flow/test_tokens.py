@@ -80,7 +80,7 @@ def test_a_minted_token_has_exactly_the_claims_of_the_design():
     session = Varlink(daemon, user="alice").call("GetSession", sessionId=login.sid)["session"]
     after = int(wall(daemon))
     header, claims, signature = jose.split(reply["accessToken"])
-    key, = Varlink(daemon).call("GetKeys")["keys"]
+    key, _next = Varlink(daemon).call("GetKeys")["keys"]
     assert header == {"alg": "ES256", "kid": key["kid"], "typ": "at+jwt"}
     assert len(signature) == 64
     assert set(claims) == CLAIMS
@@ -167,7 +167,7 @@ def test_the_published_keys_are_those_of_getkeys_and_openssl_verifies_a_token_wi
     keys = json.loads(path.read_text("utf-8"))
     assert keys == Varlink(daemon, user=54321).call("GetKeys")
     assert os.stat(path).st_mode & 0o777 == 0o644
-    key, = keys["keys"]
+    key, _next = keys["keys"]
     assert set(key) == {"kty", "crv", "x", "y", "use", "alg", "kid"}
     assert (key["kty"], key["crv"], key["use"], key["alg"]) == ("EC", "P-256", "sig", "ES256")
     for token in (mint(daemon, login), mint(daemon, login)):
@@ -178,7 +178,7 @@ def test_the_published_keys_are_those_of_getkeys_and_openssl_verifies_a_token_wi
 
 def test_the_kid_is_the_thumbprint_of_rfc_7638():
     daemon = start()
-    key, = Varlink(daemon).call("GetKeys")["keys"]
+    key, _next = Varlink(daemon).call("GetKeys")["keys"]
     text = json.dumps({name: key[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
     digest = jose.openssl("dgst", "-sha256", "-binary", stdin=text.encode())
     assert jose.encode(digest) == key["kid"]

@@ -13,7 +13,7 @@
 #define SIGNER_Y      "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 #define SIGNER_D      "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"
 
-#define SIGNER_SCALAR 18 /* where the private scalar stands in the record */
+#define SIGNER_SCALAR 67 /* where the private scalar stands in the record */
 
 /* The key as keyring keeps it. */
 static inline size_t signer_record(enum key_state state, uint8_t ret[static KEYRING_RECORD_MAX]) {
@@ -22,8 +22,8 @@ static inline size_t signer_record(enum key_state state, uint8_t ret[static KEYR
         memset(ret, 0, KEYRING_RECORD_MAX);
         ret[0] = 2;
         ret[1] = (uint8_t) state;
-        ret[9] = 7;  /* microseconds after 1970 */
-        ret[17] = 3; /* its sequence number */
+        ret[10] = 3; /* its sequence number */
+        ret[18] = 7; /* made so many microseconds after 1970 */
         base64url_read(SIGNER_D, strlen(SIGNER_D), ret + SIGNER_SCALAR, 32, &size);
         return SIGNER_SCALAR + size;
 }
@@ -34,7 +34,7 @@ static inline struct keyring *signer_keyring(void) {
         uint8_t record[KEYRING_RECORD_MAX];
         size_t size = signer_record(KEY_ACTIVE, record);
 
-        if (keyring_new(&keyring) < 0 || keyring_add(keyring, SIGNER_KID, record, size) < 0)
+        if (keyring_new(&keyring) < 0 || keyring_add(keyring, NULL, SIGNER_KID, record, size) < 0)
                 keyring_free(&keyring);
         return keyring;
 }

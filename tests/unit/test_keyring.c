@@ -5,12 +5,23 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <openssl/err.h>
 
 #include "client/cleanup.h"
 #include "daemon/keyring.h"
 #include "tests/unit/signer.h"
+
+struct kept {
+        char kid[KID_MAX + 1];
+        uint8_t record[KEYRING_RECORD_MAX];
+        size_t size;
+};
+
+static struct wrapping_key wrapping = { "32 bytes that nobody could guess" };
+static struct wrapping_key other = { "32 bytes that nobody would guess" };
 
 static struct keyring *empty_keyring(void) {
         struct keyring *keyring = NULL;
@@ -19,10 +30,34 @@ static struct keyring *empty_keyring(void) {
         return keyring;
 }
 
+static struct kept make(enum key_state state, uint64_t sequence, const struct wrapping_key *with) {
+        const struct key_head head = { .state = state, .sequence = sequence };
+        struct kept kept = { 0 };
+
+        assert_int_equal(keyring_make(&head, with, kept.kid, kept.record, &kept.size), 0);
+        return kept;
+}
+
+static int add_kept(struct keyring *keyring, const struct wrapping_key *with, const struct kept *kept) {
+        int r = keyring_add(keyring, with, kept->kid, kept->record, kept->size);
+
+        assert_int_equal(ERR_peek_error(), 0);
+        return r;
+}
+
+/* Makes and adds one. */
+static struct kept grow(struct keyring *keyring, enum key_state state, uint64_t sequence) {
+        struct kept kept = make(state, sequence, NULL);
+
+        assert_int_equal(add_kept(keyring, NULL, &kept), 0);
+        return kept;
+}
+
+/* The known key's record, added to a keyring of its own. */
 static int add(const void *record, size_t size) {
         _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
         struct keyset_entry entries[JWKS_KEYS_MAX];
-        int r = keyring_add(keyring, SIGNER_KID, record, size);
+        int r = keyring_add(keyring, NULL, SIGNER_KID, record, size);
 
         assert_int_equal(keyring_public(keyring, entries), r == 0);
         assert_int_equal(ERR_peek_error(), 0);
@@ -39,46 +74,39 @@ static int verify(
         return jws_verify(&jws, keyset_find(keyset, kid));
 }
 
-static void test_a_generated_key_signs(void **state) {
-        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
-        uint8_t record[KEYRING_RECORD_MAX], signature[JWS_SIGNATURE_SIZE];
-        char kid[KID_MAX + 1];
-        size_t size;
+/* ---- keys ---- */
 
-        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 5, kid, record, &size), 0);
-        assert_string_equal(keyring_active(keyring), kid);
-        assert_int_equal(strlen(kid), JWS_THUMBPRINT_SIZE - 1);
+static void test_a_made_key_signs(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
+        struct kept kept = grow(keyring, KEY_ACTIVE, 1);
+        uint8_t signature[JWS_SIGNATURE_SIZE];
+
+        assert_string_equal(keyring_active(keyring), kept.kid);
+        assert_int_equal(strlen(kept.kid), JWS_THUMBPRINT_SIZE - 1);
         assert_int_equal(keyring_sign(keyring, "text", 4, signature), 0);
-        assert_int_equal(verify(keyring, kid, "text", signature), 0);
-        assert_int_equal(verify(keyring, kid, "Text", signature), REASON_BAD_SIGNATURE);
+        assert_int_equal(verify(keyring, kept.kid, "text", signature), 0);
+        assert_int_equal(verify(keyring, kept.kid, "Text", signature), REASON_BAD_SIGNATURE);
 }
 
 static void test_a_kept_key_is_the_same_key(void **state) {
         _cleanup_(keyring_free) struct keyring *first = empty_keyring(), *second = empty_keyring();
-        uint8_t record[KEYRING_RECORD_MAX], signature[JWS_SIGNATURE_SIZE];
+        struct kept kept = grow(first, KEY_ACTIVE, 1);
         struct keyset_entry before[JWKS_KEYS_MAX], after[JWKS_KEYS_MAX];
-        char kid[KID_MAX + 1];
-        size_t size;
+        uint8_t signature[JWS_SIGNATURE_SIZE];
 
-        assert_int_equal(keyring_generate(first, KEY_ACTIVE, 5, kid, record, &size), 0);
-        assert_int_equal(keyring_add(second, kid, record, size), 0);
+        assert_int_equal(add_kept(second, NULL, &kept), 0);
         assert_int_equal(keyring_public(first, before), 1);
         assert_int_equal(keyring_public(second, after), 1);
         assert_memory_equal(&before[0], &after[0], sizeof(before[0]));
         assert_int_equal(keyring_sign(second, "text", 4, signature), 0);
-        assert_int_equal(verify(first, kid, "text", signature), 0);
+        assert_int_equal(verify(first, kept.kid, "text", signature), 0);
 }
 
 static void test_two_keys_are_never_the_same(void **state) {
-        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
-        uint8_t record[2][KEYRING_RECORD_MAX];
-        char kid[2][KID_MAX + 1];
-        size_t size;
+        struct kept first = make(KEY_ACTIVE, 1, NULL), second = make(KEY_ACTIVE, 1, NULL);
 
-        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 5, kid[0], record[0], &size), 0);
-        assert_int_equal(keyring_generate(keyring, KEY_NEXT, 5, kid[1], record[1], &size), 0);
-        assert_string_not_equal(kid[0], kid[1]);
-        assert_memory_not_equal(record[0], record[1], size);
+        assert_string_not_equal(first.kid, second.kid);
+        assert_memory_not_equal(first.record, second.record, first.size);
 }
 
 static void test_the_known_key_has_its_known_public_side(void **state) {
@@ -95,6 +123,113 @@ static void test_the_known_key_has_its_known_public_side(void **state) {
         assert_string_equal(text, SIGNER_Y);
 }
 
+static void test_a_kid_is_there_once(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = signer_keyring();
+        struct keyset_entry entries[JWKS_KEYS_MAX];
+        uint8_t record[KEYRING_RECORD_MAX];
+        size_t size = signer_record(KEY_RETIRING, record);
+
+        assert_int_equal(keyring_add(keyring, NULL, SIGNER_KID, record, size), -EEXIST);
+        assert_int_equal(keyring_public(keyring, entries), 1);
+}
+
+static void test_a_full_keyring_takes_no_more(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
+        struct kept kept = make(KEY_NEXT, 99, NULL);
+
+        for (uint64_t i = 1; i <= JWKS_KEYS_MAX; i++)
+                grow(keyring, KEY_RETIRING, i);
+        assert_int_equal(add_kept(keyring, NULL, &kept), -ENOSPC);
+}
+
+static void test_without_an_active_key_nothing_is_signed(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
+        uint8_t signature[JWS_SIGNATURE_SIZE] = { 7 };
+
+        assert_null(keyring_active(keyring));
+        assert_int_equal(keyring_sign(keyring, "text", 4, signature), -ENOKEY);
+        grow(keyring, KEY_NEXT, 1);
+        grow(keyring, KEY_RETIRING, 2);
+        assert_null(keyring_active(keyring));
+        assert_int_equal(keyring_sign(keyring, "text", 4, signature), -ENOKEY);
+        assert_int_equal(signature[0], 7);
+}
+
+static void test_of_active_keys_the_last_made_signs_whatever_came_first(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = signer_keyring();
+        uint8_t signature[JWS_SIGNATURE_SIZE];
+        struct kept last = grow(keyring, KEY_ACTIVE, 9);
+
+        grow(keyring, KEY_ACTIVE, 8);
+        assert_string_equal(keyring_active(keyring), last.kid);
+        assert_int_equal(keyring_sign(keyring, "text", 4, signature), 0);
+        assert_int_equal(verify(keyring, last.kid, "text", signature), 0);
+}
+
+static void test_the_public_sides_stand_in_the_order_of_making(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = signer_keyring();
+        struct keyset_entry entries[JWKS_KEYS_MAX];
+        struct kept last = grow(keyring, KEY_NEXT, 7), first = grow(keyring, KEY_RETIRING, 1);
+
+        assert_int_equal(keyring_public(keyring, entries), 3);
+        assert_string_equal(entries[0].kid, first.kid);
+        assert_string_equal(entries[1].kid, SIGNER_KID);
+        assert_string_equal(entries[2].kid, last.kid);
+}
+
+static void test_the_sequence_is_that_of_active_and_the_oldest_of_active_and_retiring(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
+
+        assert_int_equal(keyring_active_sequence(keyring), 0);
+        assert_int_equal(keyring_oldest_sequence(keyring), 0);
+        grow(keyring, KEY_NEXT, 2);
+        assert_int_equal(keyring_active_sequence(keyring), 0);
+        assert_int_equal(keyring_oldest_sequence(keyring), 0);
+        grow(keyring, KEY_ACTIVE, 5);
+        assert_int_equal(keyring_active_sequence(keyring), 5);
+        assert_int_equal(keyring_oldest_sequence(keyring), 5);
+        grow(keyring, KEY_RETIRING, 3);
+        assert_int_equal(keyring_active_sequence(keyring), 5);
+        assert_int_equal(keyring_oldest_sequence(keyring), 3);
+}
+
+static char done;
+
+static void *sign_for_a_while(void *userdata) {
+        _cleanup_(keyring_free) struct keyring *keyring = userdata;
+        uint8_t signature[JWS_SIGNATURE_SIZE];
+
+        for (int i = 0; i < 50; i++)
+                if (keyring_sign(keyring, "text", 4, signature) < 0)
+                        return NULL;
+        return &done;
+}
+
+static void test_who_holds_a_reference_signs_on_when_the_owner_has_given_up_his(void **state) {
+        struct keyring *keyring = signer_keyring();
+        pthread_t threads[4];
+        void *result;
+
+        for (int i = 0; i < 4; i++)
+                assert_int_equal(
+                        pthread_create(&threads[i], NULL, sign_for_a_while, keyring_ref(keyring)), 0);
+        keyring_free(&keyring);
+        for (int i = 0; i < 4; i++) {
+                assert_int_equal(pthread_join(threads[i], &result), 0);
+                assert_non_null(result);
+        }
+}
+
+static void test_freeing_twice_is_fine(void **state) {
+        struct keyring *keyring = signer_keyring();
+
+        keyring_free(&keyring);
+        assert_null(keyring);
+        keyring_free(&keyring);
+}
+
+/* ---- records ---- */
+
 static void test_a_record_of_another_size_is_refused(void **state) {
         uint8_t record[KEYRING_RECORD_MAX];
         size_t size = signer_record(KEY_ACTIVE, record);
@@ -103,7 +238,7 @@ static void test_a_record_of_another_size_is_refused(void **state) {
                 assert_int_equal(add(record, i), i == size ? 0 : -EBADMSG);
 }
 
-static void test_a_record_of_another_version_or_state_is_refused(void **state) {
+static void test_a_record_of_another_version_state_or_wrapping_is_refused(void **state) {
         uint8_t record[KEYRING_RECORD_MAX];
         size_t size = signer_record(KEY_ACTIVE, record);
 
@@ -116,6 +251,19 @@ static void test_a_record_of_another_version_or_state_is_refused(void **state) {
                 record[1] = (uint8_t) i;
                 assert_int_equal(add(record, size), i >= KEY_NEXT && i <= KEY_RETIRING ? 0 : -EBADMSG);
         }
+        record[1] = KEY_ACTIVE;
+        for (unsigned i = 0; i < 256; i++) {
+                record[2] = (uint8_t) i;
+                assert_int_equal(add(record, size), i == 0 ? 0 : -EBADMSG);
+        }
+}
+
+static void test_a_record_without_a_sequence_number_is_refused(void **state) {
+        uint8_t record[KEYRING_RECORD_MAX];
+        size_t size = signer_record(KEY_ACTIVE, record);
+
+        record[10] = 0;
+        assert_int_equal(add(record, size), -EBADMSG);
 }
 
 static void test_a_record_of_another_key_is_refused(void **state) {
@@ -140,133 +288,167 @@ static void test_a_scalar_outside_1_to_n_is_refused(void **state) {
         assert_int_equal(add(record, size), -EBADMSG);
 }
 
-static void test_a_kid_is_there_once(void **state) {
-        _cleanup_(keyring_free) struct keyring *keyring = signer_keyring();
-        struct keyset_entry entries[JWKS_KEYS_MAX];
-        uint8_t record[KEYRING_RECORD_MAX];
-        size_t size = signer_record(KEY_RETIRING, record);
-
-        assert_int_equal(keyring_add(keyring, SIGNER_KID, record, size), -EEXIST);
-        assert_int_equal(keyring_public(keyring, entries), 1);
-}
-
-static void test_a_full_keyring_takes_no_more(void **state) {
+static void test_a_head_is_read_as_it_was_written_and_the_key_stays(void **state) {
         _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
-        uint8_t record[KEYRING_RECORD_MAX];
-        char kid[KID_MAX + 1];
-        size_t size;
+        struct key_head head = { .state = KEY_RETIRING,
+                .sequence = UINT64_C(0x0102030405060708),
+                .created_at = 5,
+                .longest_ttl = 6,
+                .age = { .usec = 7, .noted = { .wall = 8, .boot = 9 }, .boot = { "a boot's number" } } };
+        struct kept kept = make(KEY_ACTIVE, 1, &wrapping);
+        struct key_head read = { 0 };
 
-        for (int i = 0; i < JWKS_KEYS_MAX; i++)
-                assert_int_equal(keyring_generate(keyring, KEY_RETIRING, 5, kid, record, &size), 0);
-        assert_int_equal(keyring_generate(keyring, KEY_NEXT, 5, kid, record, &size), -ENOSPC);
-        size = signer_record(KEY_ACTIVE, record);
-        assert_int_equal(keyring_add(keyring, SIGNER_KID, record, size), -ENOSPC);
+        assert_int_equal(keyring_write_head(&head, kept.record, kept.size), 0);
+        assert_int_equal(keyring_read_head(kept.record, kept.size, &read), 0);
+        assert_true(read.is_wrapped);
+        read.is_wrapped = false;
+        assert_memory_equal(&read.age, &head.age, sizeof(head.age));
+        assert_int_equal(read.state, head.state);
+        assert_int_equal(read.sequence, head.sequence);
+        assert_int_equal(read.created_at, head.created_at);
+        assert_int_equal(read.longest_ttl, head.longest_ttl);
+        assert_int_equal(add_kept(keyring, &wrapping, &kept), 0);
+        assert_int_equal(keyring_oldest_sequence(keyring), head.sequence);
 }
 
-static void test_without_an_active_key_nothing_is_signed(void **state) {
+static void test_a_head_that_cannot_be_is_neither_written_nor_made(void **state) {
+        struct kept kept = make(KEY_ACTIVE, 1, NULL), before = kept;
+        struct key_head nameless = { .state = (enum key_state) 9, .sequence = 1 };
+        struct key_head unnumbered = { .state = KEY_NEXT };
+        struct key_head good = { .state = KEY_NEXT, .sequence = 1 };
+
+        assert_int_equal(keyring_write_head(&nameless, kept.record, kept.size), -EINVAL);
+        assert_int_equal(keyring_write_head(&unnumbered, kept.record, kept.size), -EINVAL);
+        assert_int_equal(keyring_write_head(&good, kept.record, kept.size - 1), -EBADMSG);
+        assert_int_equal(keyring_make(&nameless, NULL, kept.kid, kept.record, &kept.size), -EINVAL);
+        assert_int_equal(keyring_make(&unnumbered, &wrapping, kept.kid, kept.record, &kept.size), -EINVAL);
+        assert_memory_equal(&kept, &before, sizeof(kept));
+}
+
+/* ---- wrapping ---- */
+
+static void test_a_wrapped_key_opens_with_the_key_that_wrapped_it_alone(void **state) {
+        struct kept kept = make(KEY_ACTIVE, 1, &wrapping);
+        const struct {
+                const struct wrapping_key *with;
+                int expected;
+        } cases[] = { { &wrapping, 0 }, { &other, -EBADMSG }, { NULL, -ENOKEY } };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
+                struct keyset_entry entries[JWKS_KEYS_MAX];
+
+                assert_int_equal(add_kept(keyring, cases[i].with, &kept), cases[i].expected);
+                assert_int_equal(keyring_public(keyring, entries), cases[i].expected == 0);
+        }
+}
+
+static void test_a_key_kept_in_the_clear_opens_with_or_without_a_wrapping_key(void **state) {
         _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
-        uint8_t record[KEYRING_RECORD_MAX], signature[JWS_SIGNATURE_SIZE] = { 7 };
-        char kid[KID_MAX + 1];
-        size_t size;
+        struct kept kept = make(KEY_ACTIVE, 1, NULL);
 
-        assert_null(keyring_active(keyring));
-        assert_int_equal(keyring_sign(keyring, "text", 4, signature), -ENOKEY);
-        assert_int_equal(keyring_generate(keyring, KEY_NEXT, 5, kid, record, &size), 0);
-        assert_int_equal(keyring_generate(keyring, KEY_RETIRING, 5, kid, record, &size), 0);
-        assert_null(keyring_active(keyring));
-        assert_int_equal(keyring_sign(keyring, "text", 4, signature), -ENOKEY);
-        assert_int_equal(signature[0], 7);
+        assert_int_equal(add_kept(keyring, &wrapping, &kept), 0);
 }
 
-static void test_of_active_keys_the_last_made_signs_whatever_the_clock_said(void **state) {
-        _cleanup_(keyring_free) struct keyring *keyring = signer_keyring();
-        uint8_t record[KEYRING_RECORD_MAX], signature[JWS_SIGNATURE_SIZE];
-        char younger[KID_MAX + 1], older[KID_MAX + 1];
-        size_t size;
+static void test_a_wrapped_record_that_was_changed_anywhere_behind_its_head_is_refused(void **state) {
+        struct kept kept = make(KEY_ACTIVE, 1, &wrapping);
 
-        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 9, older, record, &size), 0);
-        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 8, younger, record, &size), 0);
-        assert_string_equal(keyring_active(keyring), younger);
-        assert_int_equal(keyring_sign(keyring, "text", 4, signature), 0);
-        assert_int_equal(verify(keyring, younger, "text", signature), 0);
+        for (size_t bit = SIGNER_SCALAR * 8; bit < kept.size * 8; bit++) {
+                _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
+
+                kept.record[bit / 8] ^= (uint8_t) (1 << bit % 8);
+                assert_int_equal(add_kept(keyring, &wrapping, &kept), -EBADMSG);
+                kept.record[bit / 8] ^= (uint8_t) (1 << bit % 8);
+        }
 }
 
-static void test_every_key_is_numbered_one_above_the_others(void **state) {
-        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring(), *loaded = empty_keyring();
-        uint8_t record[KEYRING_RECORD_MAX];
-        char kid[KID_MAX + 1];
-        size_t size;
-
-        assert_int_equal(keyring_active_sequence(keyring), 0);
-        assert_int_equal(keyring_oldest_sequence(keyring), 0);
-        assert_int_equal(keyring_generate(keyring, KEY_NEXT, 5, kid, record, &size), 0);
-        assert_int_equal(keyring_active_sequence(keyring), 0);
-        assert_int_equal(keyring_oldest_sequence(keyring), 0);
-        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 5, kid, record, &size), 0);
-        assert_int_equal(keyring_active_sequence(keyring), 2);
-        assert_int_equal(keyring_oldest_sequence(keyring), 2);
-        assert_int_equal(keyring_add(loaded, kid, record, size), 0);
-        assert_int_equal(keyring_generate(loaded, KEY_NEXT, 5, kid, record, &size), 0);
-        assert_int_equal(keyring_add(keyring, kid, record, size), 0);
-        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 5, kid, record, &size), 0);
-        assert_int_equal(keyring_active_sequence(keyring), 4);
-}
-
-static void test_the_oldest_is_the_lowest_of_active_and_retiring(void **state) {
+static void test_a_wrapped_record_of_another_size_or_called_plain_is_refused(void **state) {
         _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
-        uint8_t record[KEYRING_RECORD_MAX];
-        char kid[KID_MAX + 1];
-        size_t size = signer_record(KEY_RETIRING, record);
+        struct kept kept = make(KEY_ACTIVE, 1, &wrapping);
+        size_t whole = kept.size;
 
-        assert_int_equal(keyring_generate(keyring, KEY_NEXT, 9, kid, record, &size), 0);
-        size = signer_record(KEY_RETIRING, record);
-        assert_int_equal(keyring_add(keyring, SIGNER_KID, record, size), 0);
-        assert_int_equal(keyring_oldest_sequence(keyring), 3);
-        assert_int_equal(keyring_generate(keyring, KEY_ACTIVE, 1, kid, record, &size), 0);
-        assert_int_equal(keyring_active_sequence(keyring), 4);
-        assert_int_equal(keyring_oldest_sequence(keyring), 3);
+        for (kept.size = 0; kept.size < whole; kept.size++)
+                assert_int_equal(add_kept(keyring, &wrapping, &kept), -EBADMSG);
+        kept.record[2] = 0;
+        assert_int_equal(add_kept(keyring, &wrapping, &kept), -EBADMSG);
+        kept.size = SIGNER_SCALAR + 32;
+        assert_int_equal(add_kept(keyring, &wrapping, &kept), -EBADMSG);
 }
 
-static void test_a_failed_key_is_not_half_added(void **state) {
-        _cleanup_(keyring_free) struct keyring *keyring = signer_keyring();
-        struct keyset_entry entries[JWKS_KEYS_MAX];
-        uint8_t record[KEYRING_RECORD_MAX];
-        char kid[KID_MAX + 1] = "untouched";
-        size_t size = 99;
+static void test_a_wrapped_key_under_another_kid_is_refused(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
+        struct kept first = make(KEY_ACTIVE, 1, &wrapping), second = make(KEY_NEXT, 2, &wrapping);
 
-        assert_int_equal(keyring_add(keyring, "kid", record, 0), -EBADMSG);
-        assert_int_equal(keyring_generate(keyring, (enum key_state) 9, 5, kid, record, &size), -EINVAL);
-        assert_string_equal(kid, "untouched");
-        assert_int_equal(size, 99);
-        assert_int_equal(keyring_public(keyring, entries), 1);
+        strcpy(first.kid, second.kid);
+        assert_int_equal(add_kept(keyring, &wrapping, &first), -EBADMSG);
 }
 
-static void test_freeing_twice_is_fine(void **state) {
-        struct keyring *keyring = signer_keyring();
+static void test_wrapping_a_kept_key_leaves_the_same_key_and_nothing_of_its_scalar(void **state) {
+        _cleanup_(keyring_free) struct keyring *keyring = empty_keyring();
+        struct kept kept = { .kid = SIGNER_KID };
+        uint8_t scalar[32];
+        size_t n;
 
-        keyring_free(&keyring);
-        assert_null(keyring);
-        keyring_free(&keyring);
+        kept.size = signer_record(KEY_ACTIVE, kept.record);
+        base64url_read(SIGNER_D, strlen(SIGNER_D), scalar, sizeof(scalar), &n);
+        assert_int_equal(keyring_wrap(&wrapping, SIGNER_KID, kept.record, &kept.size), 0);
+        assert_null(memmem(kept.record, sizeof(kept.record), scalar, 8));
+        assert_int_equal(add_kept(keyring, NULL, &kept), -ENOKEY);
+        assert_int_equal(add_kept(keyring, &wrapping, &kept), 0);
+        assert_int_equal(keyring_active_sequence(keyring), 3);
+        assert_int_equal(keyring_wrap(&wrapping, SIGNER_KID, kept.record, &kept.size), -EALREADY);
+        kept.size--;
+        assert_int_equal(keyring_wrap(&wrapping, SIGNER_KID, kept.record, &kept.size), -EBADMSG);
+}
+
+static void test_no_two_wrapped_keys_have_one_nonce(void **state) {
+        struct kept first = { 0 }, second;
+
+        first.size = signer_record(KEY_ACTIVE, first.record);
+        second = first;
+        assert_int_equal(keyring_wrap(&wrapping, SIGNER_KID, first.record, &first.size), 0);
+        assert_int_equal(keyring_wrap(&wrapping, SIGNER_KID, second.record, &second.size), 0);
+        assert_memory_not_equal(first.record + SIGNER_SCALAR, second.record + SIGNER_SCALAR, 12);
+        assert_memory_not_equal(first.record + SIGNER_SCALAR + 12, second.record + SIGNER_SCALAR + 12, 32);
+}
+
+static void test_a_wrapping_key_is_freed_once(void **state) {
+        struct wrapping_key *key = calloc(1, sizeof(*key));
+
+        wrapping_key_free(&key);
+        assert_null(key);
+        wrapping_key_free(&key);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_a_generated_key_signs),
+                cmocka_unit_test(test_a_made_key_signs),
                 cmocka_unit_test(test_a_kept_key_is_the_same_key),
                 cmocka_unit_test(test_two_keys_are_never_the_same),
                 cmocka_unit_test(test_the_known_key_has_its_known_public_side),
-                cmocka_unit_test(test_a_record_of_another_size_is_refused),
-                cmocka_unit_test(test_a_record_of_another_version_or_state_is_refused),
-                cmocka_unit_test(test_a_record_of_another_key_is_refused),
-                cmocka_unit_test(test_a_scalar_outside_1_to_n_is_refused),
                 cmocka_unit_test(test_a_kid_is_there_once),
                 cmocka_unit_test(test_a_full_keyring_takes_no_more),
                 cmocka_unit_test(test_without_an_active_key_nothing_is_signed),
-                cmocka_unit_test(test_of_active_keys_the_last_made_signs_whatever_the_clock_said),
-                cmocka_unit_test(test_every_key_is_numbered_one_above_the_others),
-                cmocka_unit_test(test_the_oldest_is_the_lowest_of_active_and_retiring),
-                cmocka_unit_test(test_a_failed_key_is_not_half_added),
+                cmocka_unit_test(test_of_active_keys_the_last_made_signs_whatever_came_first),
+                cmocka_unit_test(test_the_public_sides_stand_in_the_order_of_making),
+                cmocka_unit_test(test_the_sequence_is_that_of_active_and_the_oldest_of_active_and_retiring),
+                cmocka_unit_test(test_who_holds_a_reference_signs_on_when_the_owner_has_given_up_his),
                 cmocka_unit_test(test_freeing_twice_is_fine),
+                cmocka_unit_test(test_a_record_of_another_size_is_refused),
+                cmocka_unit_test(test_a_record_of_another_version_state_or_wrapping_is_refused),
+                cmocka_unit_test(test_a_record_without_a_sequence_number_is_refused),
+                cmocka_unit_test(test_a_record_of_another_key_is_refused),
+                cmocka_unit_test(test_a_scalar_outside_1_to_n_is_refused),
+                cmocka_unit_test(test_a_head_is_read_as_it_was_written_and_the_key_stays),
+                cmocka_unit_test(test_a_head_that_cannot_be_is_neither_written_nor_made),
+                cmocka_unit_test(test_a_wrapped_key_opens_with_the_key_that_wrapped_it_alone),
+                cmocka_unit_test(test_a_key_kept_in_the_clear_opens_with_or_without_a_wrapping_key),
+                cmocka_unit_test(test_a_wrapped_record_that_was_changed_anywhere_behind_its_head_is_refused),
+                cmocka_unit_test(test_a_wrapped_record_of_another_size_or_called_plain_is_refused),
+                cmocka_unit_test(test_a_wrapped_key_under_another_kid_is_refused),
+                cmocka_unit_test(test_wrapping_a_kept_key_leaves_the_same_key_and_nothing_of_its_scalar),
+                cmocka_unit_test(test_no_two_wrapped_keys_have_one_nonce),
+                cmocka_unit_test(test_a_wrapping_key_is_freed_once),
         };
 
         return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);

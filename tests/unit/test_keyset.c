@@ -187,7 +187,10 @@ static size_t own_entries(struct keyset_entry entries[static JWKS_KEYS_MAX]) {
         char kid[KID_MAX + 1];
         size_t size;
 
-        assert_int_equal(keyring_generate(keyring, KEY_NEXT, 1, kid, record, &size), 0);
+        assert_int_equal(keyring_make(&(struct key_head){ .state = KEY_NEXT, .sequence = 4 }, NULL, kid,
+                                 record, &size),
+                0);
+        assert_int_equal(keyring_add(keyring, NULL, kid, record, size), 0);
         return keyring_public(keyring, entries);
 }
 
