@@ -117,6 +117,17 @@ def end_all(pids, seconds=3.0):
             wait_gone(pid, 5.0)
 
 
+def catches(pid, number):
+    """Whether it has a handler for this signal: sshd's monitor has one for SIGTERM once its child is
+    there."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            mask = next(line.split()[1] for line in file if line.startswith("SigCgt:"))
+    except (FileNotFoundError, ProcessLookupError, StopIteration):
+        return False
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def count_fds(pid):
     """How many descriptors it has open."""
     return len(os.listdir(f"/proc/{pid}/fd"))

@@ -213,6 +213,8 @@ def check_denied(point, shell):
     daemon.start()
     if point == "after-reply" and shell:
         assert phone.wait_closed() == 254, "it was told"
+    else:
+        eventually(lambda: processes.catches(monitor, signal.SIGTERM), what="the end of sshd's PAM session")
     pass_time(daemon, DENIED_GRACE)
     assert phone.wait_closed() in (254, 255)
     processes.wait_gone(monitor)
@@ -254,6 +256,7 @@ def test_a_denied_login_goes_when_the_daemon_dies_before_the_signal():
     later(phone.close)
     eventually(lambda: "ending" in states("mallory").values(), what="a denied login")
     monitor, = [pid for pid in sshd.monitors("mallory") if pid not in known]
+    eventually(lambda: processes.catches(monitor, signal.SIGTERM), what="the end of sshd's PAM session")
     clock.advance(DENIED_GRACE)
     assert daemon.wait_ended() == -9
     assert processes.is_alive(monitor)
