@@ -318,8 +318,8 @@ static void connection_go_on(struct server *server, struct connection *connectio
         update_interest(server, connection);
 }
 
-/* Calls that its peer sent before it left may wait behind the change: oneway ones are done all the same. It is
- * not watched any more, for epoll would say without end that the peer has left. */
+/* Calls that its peer sent before it left may wait behind the change: oneway ones are done all the same. It
+ * is not watched any more, for epoll would say without end that the peer has left. */
 static void connection_has_hung_up(struct server *server, struct connection *connection) {
         connection->has_hung_up = true;
         (void) epoll_ctl(server->epoll, EPOLL_CTL_DEL, connection->fd, NULL);

@@ -367,7 +367,8 @@ def test_a_peer_that_does_not_read_blocks_nobody_and_costs_little():
     for _ in range(50):
         assert lives()
     assert PamLogin(host, "alice", rhost="192.0.2.52").sid
-    assert daemon.memory_kib() - before < 40 * 1024, daemon.memory_kib() - before
+    grown = daemon.memory_kib() - before
+    assert grown < 40 * 1024 or daemon.is_sanitized(), grown
     for _ in range(20):
         assert sum(1 for _row in take_list(lazy[0])) == MANY
         assert len(lazy[0].read_reply()["parameters"]["sessions"]) == MANY

@@ -205,6 +205,11 @@ class Daemon:
         """Its resident memory."""
         return processes.memory_kib(self.pid)
 
+    def is_sanitized(self):
+        """Whether AddressSanitizer is in it, which keeps what was freed for a while: its memory tells
+        nothing."""
+        return b"__asan_init" in self.program.read_bytes()
+
     def close(self):
         """Ends it, gently if it can."""
         if self.is_running():
