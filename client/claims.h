@@ -9,7 +9,7 @@
 #include "client/reason.h"
 
 #define CLAIMS_AUDIENCES_MAX 8
-#define CLAIMS_ROLES_MAX     16
+#define CLAIMS_ROLES_MAX     ROLES_MAX
 #define CLAIMS_METHODS_MAX   8
 
 /* The claims of DESIGN section 9, copied out. iss, sub, aud, client_id, exp, iat, jti, sid, realm and uid are

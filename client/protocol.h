@@ -43,6 +43,7 @@
 #define AUDIENCE_MAX        256
 #define ISSUER_MAX          256
 #define ROLE_MAX            64
+#define ROLES_MAX           16 /* roles in one token, and in one policy */
 
 /* Tokens */
 #define TOKEN_MAX       8192

@@ -53,11 +53,15 @@ enum session_class config_class(const struct config *config, const char *service
         return CLASS_TRACKED;
 }
 
-bool config_has_realm(const struct config *config, const char *realm) {
+const struct realm *config_realm(const struct config *config, const char *name) {
         for (size_t i = 0; i < config->n_realms; i++)
-                if (strcmp(config->realms[i], realm) == 0)
-                        return true;
-        return false;
+                if (strcmp(config->realms[i].name, name) == 0)
+                        return config->realms + i;
+        return NULL;
+}
+
+bool config_has_realm(const struct config *config, const char *realm) {
+        return config_realm(config, realm) != NULL;
 }
 
 const struct policy *config_policy(const struct config *config, const char *name) {

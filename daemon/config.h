@@ -17,6 +17,13 @@
 #define CONFIG_POLICIES_MAX 256 /* [policy default] is one of them */
 #define CONFIG_REALMS_MAX   64  /* [realm default] is one of them */
 
+/* Who signs for the users of a realm, and for whom. */
+struct realm {
+        char name[REALM_MAX + 1];
+        char issuer[ISSUER_MAX + 1];     /* default: that of [token] */
+        char audience[AUDIENCE_MAX + 1]; /* default: that of [token] if it was given there, else the issuer */
+};
+
 struct config {
         unsigned references; /* atomic; use config_ref and config_unref */
 
@@ -39,7 +46,7 @@ struct config {
         size_t n_policies;
 
         /* [realm NAME]; "default" always exists and is first */
-        char (*realms)[REALM_MAX + 1];
+        struct realm *realms;
         size_t n_realms;
 
         size_t n_unresolved_groups; /* a health failure until they can be */
@@ -69,6 +76,8 @@ void config_unref(struct config **config);
  * What is in no list is tracked. */
 enum session_class config_class(const struct config *config, const char *service);
 bool config_has_realm(const struct config *config, const char *realm);
+/* By name; NULL when there is none, which a session may outlive, too. */
+const struct realm *config_realm(const struct config *config, const char *name);
 /* By name, for sessions that outlive a reload; [policy default] when it is gone. */
 const struct policy *config_policy(const struct config *config, const char *name);
 

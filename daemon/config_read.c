@@ -11,10 +11,12 @@
 #include "client/cleanup.h"
 #include "client/config_files.h"
 #include "daemon/config_file.h"
+#include "daemon/config_list.h"
 #include "daemon/config_table.h"
 #include "daemon/ini.h"
 
-#define INSTANCES_MAX (8 + CONFIG_POLICIES_MAX) /* the sections without a name, then the policies */
+#define ONES_MAX      8 /* sections without a name */
+#define INSTANCES_MAX (ONES_MAX + CONFIG_POLICIES_MAX + CONFIG_REALMS_MAX)
 
 static_assert(CONFIG_LINE_MAX == INI_LINE_MAX, "one bound, two names");
 
@@ -112,15 +114,30 @@ static int find_or_add_policy(struct reader *reader, const char *name, size_t *r
         return 0;
 }
 
-static int find_or_add_realm(struct reader *reader, const char *name) {
+static int find_or_add_realm(struct reader *reader, const char *name, size_t *ret_index) {
         struct config *config = reader->config;
+        size_t i;
 
-        if (config_has_realm(config, name))
-                return 0;
-        if (config->n_realms == CONFIG_REALMS_MAX)
+        for (i = 0; i < config->n_realms; i++) {
+                if (strcmp(config->realms[i].name, name) == 0) {
+                        *ret_index = i;
+                        return 0;
+                }
+        }
+        if (i == CONFIG_REALMS_MAX)
                 return fail(reader, -E2BIG, "[realm %s]: more than %d realms", name, CONFIG_REALMS_MAX);
-        strcpy(config->realms[config->n_realms++], name);
+        strcpy(config->realms[config->n_realms++].name, name);
+        *ret_index = i;
         return 0;
+}
+
+/* Where the keys of a section were given: those without a name first, then the policies, then the realms. */
+static struct place *places_of(struct reader *reader, const struct config_section *section, size_t index) {
+        size_t first = section->kind == CONFIG_ONE      ? (size_t) (section - config_sections)
+                       : section->kind == CONFIG_POLICY ? ONES_MAX
+                                                        : ONES_MAX + CONFIG_POLICIES_MAX;
+
+        return reader->all_places[first + index];
 }
 
 /* "policy customer" -> section and name, which is "" if there is none. */
@@ -136,9 +153,9 @@ static int split_section(struct reader *reader, const char *text, const char **r
                         "[%.64s]: unknown section; right are [daemon], [token], [services], [policy NAME], "
                         "[realm NAME]",
                         text);
-        if (!reader->section->is_named && **ret_name != '\0')
+        if (reader->section->kind == CONFIG_ONE && **ret_name != '\0')
                 return fail(reader, -EINVAL, "[%.64s]: right is [%s], without a name", text, word);
-        if (reader->section->is_named && !config_is_name(*ret_name))
+        if (reader->section->kind != CONFIG_ONE && !config_is_name(*ret_name))
                 return fail(reader, -EINVAL,
                         "[%.64s]: right is [%s NAME], with a name of 1 to %d letters, digits, '_', '.', '-'",
                         text, word, POLICY_NAME_MAX);
@@ -146,25 +163,23 @@ static int split_section(struct reader *reader, const char *text, const char **r
 }
 
 static int read_section(struct reader *reader, const char *text) {
-        size_t instance, first_policy = config_n_sections;
         const char *name;
+        size_t i = 0;
         int r;
 
         r = split_section(reader, text, &name);
         if (r)
                 return r;
-        instance = (size_t) (reader->section - config_sections);
         reader->owner = reader->config;
-        if (reader->section->is_policy) {
-                r = find_or_add_policy(reader, name, &instance);
-                if (r)
-                        return r;
-                reader->owner = reader->config->policies + instance;
-                instance += first_policy;
-        } else if (reader->section->is_named) {
-                r = find_or_add_realm(reader, name);
+        if (reader->section->kind == CONFIG_POLICY) {
+                r = find_or_add_policy(reader, name, &i);
+                reader->owner = reader->config->policies + i;
+        } else if (reader->section->kind == CONFIG_REALM) {
+                r = find_or_add_realm(reader, name, &i);
+                reader->owner = reader->config->realms + i;
         }
-        reader->places = reader->all_places[instance];
+        if (r == 0)
+                reader->places = places_of(reader, reader->section, i);
         return r;
 }
 
@@ -183,8 +198,6 @@ static int fail_unknown_key(struct reader *reader, const char *name) {
         const struct config_section *section = reader->section;
         char names[512] = "", *p = names, *end = names + sizeof(names);
 
-        if (section->n_keys == 0)
-                return fail(reader, -EINVAL, "%.64s: unknown key; [%s] has none yet", name, section->name);
         for (size_t i = 0; i < section->n_keys && p < end; i++)
                 p += snprintf(p, (size_t) (end - p), "%s%s", i ? ", " : "", section->keys[i].name);
         return fail(reader, -EINVAL, "%.64s: unknown key; right in [%s] are %s", name, section->name, names);
@@ -255,7 +268,7 @@ static int reader_new(char *error, struct reader **ret) {
         size_t index;
 
         snprintf(error, CONFIG_ERROR_MAX, "out of memory");
-        assert(config_n_sections + CONFIG_POLICIES_MAX <= INSTANCES_MAX);
+        assert(config_n_sections <= ONES_MAX);
         if (!reader)
                 return -ENOMEM;
         reader->error = error;
@@ -268,10 +281,10 @@ static int reader_new(char *error, struct reader **ret) {
         if (!config->policies || !config->realms)
                 return -ENOMEM;
         for (size_t i = 0; i < config_n_sections; i++)
-                if (!config_sections[i].is_named && set_initial(config_sections + i, config))
+                if (config_sections[i].kind == CONFIG_ONE && set_initial(config_sections + i, config))
                         return -ENOMEM;
         if (find_or_add_policy(reader, SESSJWT_DEFAULT_POLICY, &index) ||
-                find_or_add_realm(reader, SESSJWT_DEFAULT_REALM))
+                find_or_add_realm(reader, SESSJWT_DEFAULT_REALM, &index))
                 return -ENOMEM;
         error[0] = '\0';
         *ret = TAKE(reader);
@@ -285,6 +298,26 @@ static void set_issuer(struct config *config) {
         if (gethostname(host, sizeof(host)) < 0 || !config_is_name(host))
                 strcpy(host, "localhost");
         snprintf(config->issuer, sizeof(config->issuer), "sessjwt://%s", host);
+}
+
+/* What was not given of issuers and audiences. A realm with an issuer of its own is by default its own
+ * audience too, unless [token] names one for all. */
+static void set_names(struct config *config) {
+        bool has_audience = *config->audience != '\0';
+
+        if (!*config->issuer)
+                set_issuer(config);
+        if (!has_audience)
+                memcpy(config->audience, config->issuer, sizeof(config->audience));
+        for (size_t i = 0; i < config->n_realms; i++) {
+                struct realm *realm = config->realms + i;
+
+                if (!*realm->issuer)
+                        memcpy(realm->issuer, config->issuer, sizeof(realm->issuer));
+                if (!*realm->audience)
+                        memcpy(realm->audience, has_audience ? config->audience : realm->issuer,
+                                sizeof(realm->audience));
+        }
 }
 
 static size_t count_unresolved(const struct group_list *groups) {
@@ -302,7 +335,7 @@ static int check_realms(struct reader *reader) {
 
         for (size_t i = 0; i < config->n_policies; i++) {
                 const struct policy *policy = config->policies + i;
-                const struct place *place = &reader->all_places[config_n_sections + i][key];
+                const struct place *place = places_of(reader, policy_section(), i) + key;
 
                 if (!policy->has_realm || config_has_realm(config, policy->realm))
                         continue;
@@ -324,15 +357,13 @@ static int finish(struct reader *reader, struct config **ret) {
         r = check_realms(reader);
         if (r)
                 return r;
-        if (config->issuer[0] == '\0')
-                set_issuer(config);
-        if (config->audience[0] == '\0')
-                memcpy(config->audience, config->issuer, sizeof(config->audience));
+        set_names(config);
         gid = config_find_group(SESSJWT_ADMIN_GROUP);
         config->admin_gid = gid < 0 ? (gid_t) -1 : (gid_t) gid;
         for (size_t i = 0; i < config->n_policies; i++)
                 config->n_unresolved_groups += count_unresolved(&config->policies[i].groups) +
-                                               count_unresolved(&config->policies[i].exempt_groups);
+                                               count_unresolved(&config->policies[i].exempt_groups) +
+                                               count_unresolved(&config->policies[i].roles.groups);
 
         fallback = config->policies[0];
         memmove(config->policies, config->policies + 1, (config->n_policies - 1) * sizeof(fallback));

@@ -4,8 +4,8 @@
 #include "daemon/config.h"
 
 #define TEXT(struct_, member_) .offset = offsetof(struct_, member_), .size = sizeof(((struct_ *) 0)->member_)
-#define SECTION(name_, keys_)                                                                                \
-        { .name = (name_), .keys = (keys_), .n_keys = sizeof(keys_) / sizeof(*(keys_)) }
+#define SECTION(name_, kind_, keys_)                                                                         \
+        { .name = (name_), .kind = (kind_), .keys = (keys_), .n_keys = sizeof(keys_) / sizeof(*(keys_)) }
 #define RIGHT_BOOL  "yes or no"
 #define RIGHT_TEXT  "printable ASCII without white space and quotes"
 #define RIGHT_NAMES "names separated by spaces, each of which may end in *"
@@ -25,6 +25,12 @@ static const struct config_key token_keys[] = {
         { "key_lifetime", CONFIG_DURATION, offsetof(struct config, key_lifetime), .min = 3600,
                 .max = UINT64_C(3650) * DAY, .initial = "30d",
                 .right = "a number and s, m, h or d, as in 30d, from 1h to 3650d" },
+};
+
+/* What is not given is that of [token]. */
+static const struct config_key realm_keys[] = {
+        { "issuer", CONFIG_TEXT, TEXT(struct realm, issuer), .right = RIGHT_TEXT },
+        { "audience", CONFIG_TEXT, TEXT(struct realm, audience), .right = RIGHT_TEXT },
 };
 
 /* DESIGN section 5. Greeters stand in `ignored` by name, because an exact name beats the pattern gdm-*. */
@@ -69,21 +75,21 @@ static const struct config_key policy_keys[] = {
         { "exempt", CONFIG_EXEMPT, offsetof(struct policy, exempt_users),
                 .second = offsetof(struct policy, exempt_groups), .max = USER_MAX,
                 .right = "users, and groups behind an @, separated by spaces" },
-        { "role_default", CONFIG_TEXT, TEXT(struct policy, role_default), .initial = "user",
-                .right = RIGHT_TEXT },
+        { "roles", CONFIG_ROLES, offsetof(struct policy, roles),
+                .right =
+                        "pairs group=role separated by spaces, as in wheel=admin staff=manager, the first of "
+                        "which that fits gives the role" },
+        { "role_default", CONFIG_TEXT_OR_NONE, TEXT(struct policy, role_default), .initial = "user",
+                .right = RIGHT_TEXT ", or nothing for no role" },
         { "terminate", CONFIG_TERMINATE, offsetof(struct policy, terminate), .initial = "leader",
                 .right = "leader or none" },
 };
 
 const struct config_section config_sections[] = {
-        SECTION("daemon", daemon_keys),
-        SECTION("token", token_keys),
-        SECTION("services", services_keys),
-        { .name = "realm", .is_named = true },
-        { .name = "policy",
-                .is_named = true,
-                .is_policy = true,
-                .keys = policy_keys,
-                .n_keys = sizeof(policy_keys) / sizeof(*policy_keys) },
+        SECTION("daemon", CONFIG_ONE, daemon_keys),
+        SECTION("token", CONFIG_ONE, token_keys),
+        SECTION("services", CONFIG_ONE, services_keys),
+        SECTION("realm", CONFIG_REALM, realm_keys),
+        SECTION("policy", CONFIG_POLICY, policy_keys),
 };
 const size_t config_n_sections = sizeof(config_sections) / sizeof(*config_sections);

@@ -9,10 +9,15 @@
 
 #define CONFIG_KEYS_MAX 16 /* of one section */
 
+enum config_section_kind {
+        CONFIG_ONE = 1, /* [token]: its keys fill struct config */
+        CONFIG_REALM,   /* [realm NAME]: a struct realm */
+        CONFIG_POLICY,  /* [policy NAME]: a struct policy */
+};
+
 struct config_section {
         const char *name;
-        bool is_named;  /* [policy NAME] */
-        bool is_policy; /* its keys fill a struct policy, those of the others struct config */
+        enum config_section_kind kind;
         const struct config_key *keys;
         size_t n_keys;
 };

@@ -2,42 +2,13 @@
 #include "daemon/config_value.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cleanup.h"
-#include "daemon/sshkey.h"
+#include "daemon/config_list.h"
 
-#define SHOWN_MAX        64       /* of a value in a problem */
-#define GROUP_BUFFER_MAX 16777216 /* a group with its members; the largest ones come from directories */
-#define NAME_CHARACTERS  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
-
-/* A value as it may be shown: whole, or only its length. */
-struct shown {
-        char text[SHOWN_MAX + 3];
-};
-
-static struct shown shown_of(const char *text) {
-        struct shown shown;
-
-        if (strlen(text) > SHOWN_MAX)
-                snprintf(shown.text, sizeof(shown.text), "a value of %zu bytes", strlen(text));
-        else
-                snprintf(shown.text, sizeof(shown.text), "'%s'", text);
-        return shown;
-}
-
-static int __attribute__((format(printf, 2, 3))) refuse(char *problem, const char *format, ...) {
-        va_list arguments;
-
-        va_start(arguments, format);
-        vsnprintf(problem, CONFIG_PROBLEM_MAX, format, arguments);
-        va_end(arguments);
-        return -EINVAL;
-}
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 /* ---- single values ---- */
 
@@ -53,7 +24,7 @@ static int read_bool(const char *text, bool *ret, char *problem) {
                         return 0;
                 }
         }
-        return refuse(problem, "%s is neither yes nor no", shown_of(text).text);
+        return config_refuse(problem, "%s is neither yes nor no", config_show(text).text);
 }
 
 /* Digits up to the first other character; false if there are none or too many. */
@@ -72,9 +43,9 @@ static int read_count(const struct config_key *key, const char *text, uint32_t *
         uint64_t n;
 
         if (!read_digits(text, &n, &rest) || *rest != '\0')
-                return refuse(problem, "%s is not a number", shown_of(text).text);
+                return config_refuse(problem, "%s is not a number", config_show(text).text);
         if (n > key->max)
-                return refuse(problem, "%s is too large", shown_of(text).text);
+                return config_refuse(problem, "%s is too large", config_show(text).text);
         *ret = (uint32_t) n;
         return 0;
 }
@@ -97,18 +68,18 @@ static int read_duration(const struct config_key *key, const char *text, usec_t 
         const char *rest;
 
         if (!read_digits(text, &n, &rest))
-                return refuse(problem, "%s is not a time span", shown_of(text).text);
+                return config_refuse(problem, "%s is not a time span", config_show(text).text);
         if (n != 0 || *rest != '\0') {
                 unit = find_unit(rest);
                 if (!unit)
-                        return refuse(problem, "%s has no unit s, m, h or d behind its number",
-                                shown_of(text).text);
+                        return config_refuse(problem, "%s has no unit s, m, h or d behind its number",
+                                config_show(text).text);
                 if (n > key->max / unit->seconds)
-                        return refuse(problem, "%s is too long", shown_of(text).text);
+                        return config_refuse(problem, "%s is too long", config_show(text).text);
                 seconds = n * unit->seconds;
         }
         if (seconds < key->min)
-                return refuse(problem, "%s is too short", shown_of(text).text);
+                return config_refuse(problem, "%s is too short", config_show(text).text);
         *ret = seconds * USEC_PER_SEC;
         return 0;
 }
@@ -127,25 +98,25 @@ static void write_duration(usec_t duration, FILE *file) {
 
 static int put_text(const struct config_key *key, const char *text, char *ret, char *problem) {
         if (strlen(text) >= key->size)
-                return refuse(problem, "the value is longer than %zu bytes", key->size - 1);
+                return config_refuse(problem, "the value is longer than %zu bytes", key->size - 1);
         strcpy(ret, text);
         return 0;
 }
 
 static int read_text(const struct config_key *key, const char *text, char *ret, char *problem) {
         if (*text == '\0')
-                return refuse(problem, "the value is empty");
+                return config_refuse(problem, "the value is empty");
         for (const char *p = text; *p; p++)
                 if (*p <= ' ' || *p > '~' || strchr("\"'\\", *p))
-                        return refuse(problem,
+                        return config_refuse(problem,
                                 "%s has a quote, a backslash, white space or a character beyond ASCII",
-                                shown_of(text).text);
+                                config_show(text).text);
         return put_text(key, text, ret, problem);
 }
 
 static int read_typ(const struct config_key *key, const char *text, char *ret, char *problem) {
         if (strcmp(text, "at+jwt") != 0 && strcmp(text, "JWT") != 0)
-                return refuse(problem, "%s is no type of token", shown_of(text).text);
+                return config_refuse(problem, "%s is no type of token", config_show(text).text);
         return put_text(key, text, ret, problem);
 }
 
@@ -157,7 +128,7 @@ bool config_is_name(const char *name) {
 
 static int read_name(const struct config_key *key, const char *text, char *ret, char *problem) {
         if (!config_is_name(text))
-                return refuse(problem, "%s is no name", shown_of(text).text);
+                return config_refuse(problem, "%s is no name", config_show(text).text);
         return put_text(key, text, ret, problem);
 }
 
@@ -168,7 +139,7 @@ static int read_on_limit(const char *text, enum on_limit *ret, char *problem) {
                         return 0;
                 }
         }
-        return refuse(problem, "%s is nothing that can be done at a limit", shown_of(text).text);
+        return config_refuse(problem, "%s is nothing that can be done at a limit", config_show(text).text);
 }
 
 static int read_terminate(const char *text, enum terminate *ret, char *problem) {
@@ -178,166 +149,15 @@ static int read_terminate(const char *text, enum terminate *ret, char *problem) 
                         return 0;
                 }
         }
-        return refuse(problem, "%s is nothing that can be terminated", shown_of(text).text);
-}
-
-/* ---- lists ---- */
-
-int64_t config_find_group(const char *name) {
-        for (size_t size = 1024; size <= GROUP_BUFFER_MAX; size *= 4) {
-                _cleanup_(cleanup_free) char *buf = malloc(size);
-                struct group group, *found;
-                int r;
-
-                if (!buf)
-                        return -1;
-                r = getgrnam_r(name, &group, buf, size, &found);
-                if (r != ERANGE)
-                        return r == 0 && found ? (int64_t) group.gr_gid : -1;
-        }
-        return -1;
-}
-
-/* Takes the next word, malloced. 1, or 0 at the end. */
-static int next_word(const char **text, char **ret) {
-        size_t length;
-
-        *text += strspn(*text, " \t");
-        length = strcspn(*text, " \t");
-        if (length == 0)
-                return 0;
-        *ret = strndup(*text, length);
-        if (!*ret)
-                return -ENOMEM;
-        *text += length;
-        return 1;
-}
-
-static int add_name(struct name_list *list, const char *name) {
-        char **names = reallocarray(list->names, list->n + 1, sizeof(*names));
-
-        if (!names)
-                return -ENOMEM;
-        list->names = names;
-        names[list->n] = strdup(name);
-        if (!names[list->n])
-                return -ENOMEM;
-        list->n++;
-        return 0;
-}
-
-static int add_group(struct group_list *list, const char *name) {
-        struct name_list names = { list->n, list->names };
-        int64_t *gids = reallocarray(list->gids, list->n + 1, sizeof(*gids));
-        int r;
-
-        if (!gids)
-                return -ENOMEM;
-        list->gids = gids;
-        gids[list->n] = config_find_group(name);
-        r = add_name(&names, name);
-        list->names = names.names;
-        list->n = names.n;
-        return r;
-}
-
-/* What nobody means by a word of a list. */
-static int check_word(const char *word, char *problem) {
-        if (strpbrk(word, "\"'"))
-                return refuse(problem, "%s has a quote; there are none here", shown_of(word).text);
-        if (strchr(word, ','))
-                return refuse(problem, "%s has a comma; names are separated by spaces", shown_of(word).text);
-        if (word[0] == '#' || word[0] == ';')
-                return refuse(problem, "%s: a comment stands on a line of its own", shown_of(word).text);
-        return 0;
-}
-
-static int check_pattern(const struct config_key *key, const char *word, char *problem) {
-        const char *star = strchr(word, '*');
-
-        if (star && star[1] != '\0')
-                return refuse(problem, "%s has a * that is not its end", shown_of(word).text);
-        if (word[0] == '@')
-                return refuse(problem, "%s looks like a group; here stand only names", shown_of(word).text);
-        if (strlen(word) > key->max)
-                return refuse(problem, "a name is longer than %" PRIu64 " bytes", key->max);
-        return 0;
-}
-
-static int check_group(const char *word, char *problem) {
-        if (strchr(word, '*') || word[0] == '@' || word[0] == '\0')
-                return refuse(problem, "%s is no name of a group", shown_of(word).text);
-        if (strlen(word) > USER_MAX)
-                return refuse(problem, "a group is longer than %d bytes", USER_MAX);
-        return 0;
-}
-
-/* Adds one word to the list of its kind. */
-static int add_word(const struct config_key *key, const char *word, struct name_list *names,
-        struct group_list *groups, char *problem) {
-        bool group = key->kind == CONFIG_GROUPS || (key->kind == CONFIG_EXEMPT && word[0] == '@');
-        int r;
-
-        r = check_word(word, problem);
-        if (r)
-                return r;
-        if (key->kind == CONFIG_FINGERPRINTS) {
-                if (!sshkey_is_fingerprint(word))
-                        return refuse(problem, "%s is no fingerprint", shown_of(word).text);
-                return add_name(names, word);
-        }
-        if (group) {
-                word += key->kind == CONFIG_EXEMPT;
-                r = check_group(word, problem);
-                return r ? r : add_group(groups, word);
-        }
-        r = check_pattern(key, word, problem);
-        return r ? r : add_name(names, word);
-}
-
-static int read_words(const struct config_key *key, const char *text, struct name_list *ret_names,
-        struct group_list *ret_groups, char *problem) {
-        _cleanup_(name_list_clear) struct name_list names = { 0 };
-        _cleanup_(group_list_clear) struct group_list groups = { 0 };
-
-        for (;;) {
-                _cleanup_(cleanup_free) char *word = NULL;
-                int r;
-
-                r = next_word(&text, &word);
-                if (r == 0)
-                        break;
-                if (r > 0)
-                        r = add_word(key, word, &names, &groups, problem);
-                if (r < 0)
-                        return r;
-        }
-        /* A list of conditions that came out empty would match nobody, or everybody: who can tell what was
-         * meant? */
-        if (key->given && names.n + groups.n == 0)
-                return refuse(problem, "the list is empty; a condition that shall not hold is left out");
-        if (ret_names) {
-                name_list_clear(ret_names);
-                *ret_names = names;
-                names = (struct name_list){ 0 };
-        }
-        if (ret_groups) {
-                group_list_clear(ret_groups);
-                *ret_groups = groups;
-                groups = (struct group_list){ 0 };
-        }
-        return 0;
-}
-
-static void write_names(size_t n, char *const *names, const char *mark, bool first, FILE *file) {
-        for (size_t i = 0; i < n; i++)
-                fprintf(file, "%s%s%s", first && i == 0 ? "" : " ", mark, names[i]);
+        return config_refuse(problem, "%s is nothing that can be terminated", config_show(text).text);
 }
 
 /* ---- any value ---- */
 
 static int read_field(
         const struct config_key *key, const char *text, void *field, void *second, char *problem) {
+        struct role_list *roles;
+
         switch (key->kind) {
         case CONFIG_BOOL:
                 return read_bool(text, field, problem);
@@ -347,6 +167,8 @@ static int read_field(
                 return read_duration(key, text, field, problem);
         case CONFIG_TEXT:
                 return read_text(key, text, field, problem);
+        case CONFIG_TEXT_OR_NONE:
+                return *text ? read_text(key, text, field, problem) : put_text(key, text, field, problem);
         case CONFIG_TYP:
                 return read_typ(key, text, field, problem);
         case CONFIG_NAME:
@@ -357,11 +179,14 @@ static int read_field(
                 return read_terminate(text, field, problem);
         case CONFIG_NAMES:
         case CONFIG_FINGERPRINTS:
-                return read_words(key, text, field, NULL, problem);
+                return config_list_read(key, text, field, NULL, problem);
         case CONFIG_GROUPS:
-                return read_words(key, text, NULL, field, problem);
+                return config_list_read(key, text, NULL, field, problem);
         case CONFIG_EXEMPT:
-                return read_words(key, text, field, second, problem);
+                return config_list_read(key, text, field, second, problem);
+        case CONFIG_ROLES:
+                roles = field;
+                return config_list_read(key, text, &roles->roles, &roles->groups, problem);
         }
         abort();
 }
@@ -392,6 +217,7 @@ void config_value_write(const struct config_key *key, const void *owner, FILE *f
                 write_duration(*(const usec_t *) field, file);
                 break;
         case CONFIG_TEXT:
+        case CONFIG_TEXT_OR_NONE:
         case CONFIG_TYP:
         case CONFIG_NAME:
                 fputs(field, file);
@@ -405,17 +231,20 @@ void config_value_write(const struct config_key *key, const void *owner, FILE *f
         case CONFIG_NAMES:
         case CONFIG_FINGERPRINTS:
                 names = field;
-                write_names(names->n, names->names, "", true, file);
+                config_list_write(names->n, names->names, "", true, file);
                 break;
         case CONFIG_GROUPS:
                 groups = field;
-                write_names(groups->n, groups->names, "", true, file);
+                config_list_write(groups->n, groups->names, "", true, file);
                 break;
         case CONFIG_EXEMPT:
                 names = field;
                 groups = (const void *) ((const char *) owner + key->second);
-                write_names(names->n, names->names, "", true, file);
-                write_names(groups->n, groups->names, "@", names->n == 0, file);
+                config_list_write(names->n, names->names, "", true, file);
+                config_list_write(groups->n, groups->names, "@", names->n == 0, file);
+                break;
+        case CONFIG_ROLES:
+                config_roles_write(field, file);
                 break;
         }
 }

@@ -1,5 +1,5 @@
 /* config_value: one value of the configuration, text <-> field. Knows the kinds of values, not the keys;
- * group names are resolved here (NSS: not on the loop thread). */
+ * those that are lists are read by config_list. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,6 +16,7 @@ enum config_kind {
         CONFIG_COUNT,        /* uint32_t, at most max */
         CONFIG_DURATION,     /* usec_t, whole seconds, from min to max, given in seconds */
         CONFIG_TEXT,         /* char[size]: printable ASCII without white space and quotes */
+        CONFIG_TEXT_OR_NONE, /* the same, or empty */
         CONFIG_TYP,          /* char[size]: at+jwt or JWT */
         CONFIG_NAME,         /* char[size]: of a policy or realm */
         CONFIG_ON_LIMIT,     /* enum on_limit */
@@ -24,6 +25,7 @@ enum config_kind {
         CONFIG_GROUPS,       /* struct group_list */
         CONFIG_EXEMPT,       /* struct name_list of users, struct group_list in the second field */
         CONFIG_FINGERPRINTS, /* struct name_list */
+        CONFIG_ROLES,        /* struct role_list */
 };
 
 /* A row of a table of keys. Offsets count from the struct that the section fills. */
@@ -49,6 +51,3 @@ void config_value_write(const struct config_key *key, const void *owner, FILE *f
 
 /* Whether name is 1 to 64 of A-Z a-z 0-9 _ . - as names of policies and realms are. */
 bool config_is_name(const char *name);
-
-/* The gid of a group; -1 if it cannot be found, for whatever reason. */
-int64_t config_find_group(const char *name);

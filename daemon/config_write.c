@@ -36,19 +36,23 @@ static void write_keys(const struct config_section *section, const void *owner, 
 }
 
 static void write_section(const struct config_section *section, const struct config *config, FILE *file) {
-        if (!section->is_named) {
+        switch (section->kind) {
+        case CONFIG_ONE:
                 fprintf(file, "[%s]\n", section->name);
                 write_keys(section, config, file);
-                return;
-        }
-        if (!section->is_policy) {
-                for (size_t i = 0; i < config->n_realms; i++)
-                        fprintf(file, "[%s %s]\n\n", section->name, config->realms[i]);
-                return;
-        }
-        for (size_t i = 0; i < config->n_policies; i++) {
-                fprintf(file, "[%s %s]\n", section->name, config->policies[i].name);
-                write_keys(section, config->policies + i, file);
+                break;
+        case CONFIG_REALM:
+                for (size_t i = 0; i < config->n_realms; i++) {
+                        fprintf(file, "[%s %s]\n", section->name, config->realms[i].name);
+                        write_keys(section, config->realms + i, file);
+                }
+                break;
+        case CONFIG_POLICY:
+                for (size_t i = 0; i < config->n_policies; i++) {
+                        fprintf(file, "[%s %s]\n", section->name, config->policies[i].name);
+                        write_keys(section, config->policies + i, file);
+                }
+                break;
         }
 }
 

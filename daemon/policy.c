@@ -40,11 +40,22 @@ void group_list_clear(struct group_list *list) {
         *list = (struct group_list){ 0 };
 }
 
+void role_list_clear(struct role_list *list) {
+        group_list_clear(&list->groups);
+        name_list_clear(&list->roles);
+}
+
+static bool is_among(int64_t gid, const uint32_t *groups, size_t n_groups) {
+        for (size_t i = 0; i < n_groups; i++)
+                if (gid == (int64_t) groups[i])
+                        return true;
+        return false;
+}
+
 static bool group_list_has_any(const struct group_list *list, const uint32_t *groups, size_t n_groups) {
         for (size_t i = 0; i < list->n; i++)
-                for (size_t j = 0; j < n_groups; j++)
-                        if (list->gids[i] == (int64_t) groups[j])
-                                return true;
+                if (is_among(list->gids[i], groups, n_groups))
+                        return true;
         return false;
 }
 
@@ -69,6 +80,27 @@ const struct policy *policy_match(const struct policy *policies, size_t n, const
 bool policy_is_exempt(const struct policy *policy, const struct policy_facts *facts) {
         return facts->uid == 0 || facts->break_glass || name_list_has(&policy->exempt_users, facts->user) ||
                group_list_has_any(&policy->exempt_groups, facts->groups, facts->n_groups);
+}
+
+static bool has_text(const char *const *texts, size_t n, const char *text) {
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(texts[i], text) == 0)
+                        return true;
+        return false;
+}
+
+size_t policy_find_roles(const struct policy *policy, const uint32_t *groups, size_t n_groups,
+        const char *ret[static ROLES_MAX]) {
+        const struct role_list *list = &policy->roles;
+        size_t n = 0;
+
+        for (size_t i = 0; i < list->roles.n && n < ROLES_MAX; i++)
+                if (is_among(list->groups.gids[i], groups, n_groups) &&
+                        !has_text(ret, n, list->roles.names[i]))
+                        ret[n++] = list->roles.names[i];
+        if (n == 0 && *policy->role_default)
+                ret[n++] = policy->role_default;
+        return n;
 }
 
 /* Whether the device of rows[index] has a later login among the rows. */
@@ -153,4 +185,5 @@ void policy_clear(struct policy *policy) {
         name_list_clear(&policy->services);
         name_list_clear(&policy->exempt_users);
         group_list_clear(&policy->exempt_groups);
+        role_list_clear(&policy->roles);
 }

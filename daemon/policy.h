@@ -23,6 +23,12 @@ struct group_list {
         int64_t *gids; /* -1: could not be resolved; matches nobody */
 };
 
+/* `group=role`, in the order of precedence: roles[i] is that of groups.names[i]. */
+struct role_list {
+        struct group_list groups;
+        struct name_list roles;
+};
+
 struct policy {
         char name[POLICY_NAME_MAX + 1];
         bool has_users, has_groups, has_services, has_realm; /* what was given must match */
@@ -38,7 +44,8 @@ struct policy {
         usec_t session_ttl;            /* 0: none */
         struct name_list exempt_users; /* `exempt = alice @wheel`: names, and groups behind @ */
         struct group_list exempt_groups;
-        char role_default[ROLE_MAX + 1];
+        struct role_list roles;          /* of at most ROLES_MAX different names */
+        char role_default[ROLE_MAX + 1]; /* "": none */
         enum terminate terminate;
 };
 
@@ -58,6 +65,7 @@ bool name_list_has_exactly(const struct name_list *list, const char *name);
 /* Free what the lists hold and leave them empty. */
 void name_list_clear(struct name_list *list);
 void group_list_clear(struct group_list *list);
+void role_list_clear(struct role_list *list);
 
 /* The first of policies[0..n), n > 0, all of whose given conditions hold; the last one is [policy
  * default], which has none, so there is always one. Borrowed. */
@@ -65,6 +73,11 @@ const struct policy *policy_match(const struct policy *policies, size_t n, const
 
 /* uid 0, break-glass, or named by exempt: never denied, evicted or expired. */
 bool policy_is_exempt(const struct policy *policy, const struct policy_facts *facts);
+
+/* The roles of somebody in these groups: all whose group is among them, each once, in the order of `roles`;
+ * if there are none, role_default, unless that is none either. Borrowed. Returns how many. */
+size_t policy_find_roles(const struct policy *policy, const uint32_t *groups, size_t n_groups,
+        const char *ret[static ROLES_MAX]);
 
 /* One of the user's live sessions that count, oldest (smallest sid) first. */
 struct policy_row {

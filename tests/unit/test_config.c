@@ -89,8 +89,8 @@ static void test_the_default_realm_is_always_first(void **state) {
         assert_false(config_has_realm(none, "acme"));
         assert_false(config_has_realm(none, ""));
         assert_int_equal(two->n_realms, 2);
-        assert_string_equal(two->realms[0], "default");
-        assert_string_equal(two->realms[1], "acme");
+        assert_string_equal(two->realms[0].name, "default");
+        assert_string_equal(two->realms[1].name, "acme");
         assert_true(config_has_realm(two, "acme"));
 }
 
@@ -150,11 +150,11 @@ static const char everything[] =
         "[policy one]\nusers = alice ad\\bob svc-*\ngroups = root nosuchgroup-1\nservices = ssh*\nrealm = "
         "acme\n"
         "enforce = off\nmax_devices = 5\nmax_sessions = 1000000\non_limit = deny\naccess_ttl = 90s\n"
-        "session_ttl = 48h\nexempt = @root alice @nosuchgroup-2 bob\nrole_default = role:x\nterminate = "
-        "none\n"
+        "session_ttl = 48h\nexempt = @root alice @nosuchgroup-2 bob\nroles = root=admin  nosuchgroup-3=b\n"
+        "role_default = role:x\nterminate = none\n"
         "[policy two]\n"
         "[policy default]\nexempt = @root\nsession_ttl = 3601s\n"
-        "[realm acme]\n[realm zeta]\n";
+        "[realm acme]\nissuer = https://acme.example\n[realm zeta]\naudience = z\n";
 
 static void test_what_is_written_reads_back_to_the_same(void **state) {
         assert_round_trip("");
@@ -170,18 +170,22 @@ static void test_the_written_text_is_the_whole_configuration(void **state) {
         assert_string_equal(text,
                 "[daemon]\n"
                 "uncounted_keys = SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8\n\n"
-                "[token]\nissuer = https://login.example\naudience = https://api.example\ntyp = JWT\n\n"
+                "[token]\nissuer = https://login.example\naudience = https://api.example\ntyp = JWT\n"
+                "key_lifetime = 30d\n\n"
                 "[services]\ncounted = sshd login\ntracked = gdm-x\nnested = su\nignored = cron\n\n"
-                "[realm default]\n\n[realm acme]\n\n[realm zeta]\n\n"
+                "[realm default]\nissuer = https://login.example\naudience = https://api.example\n\n"
+                "[realm acme]\nissuer = https://acme.example\naudience = https://api.example\n\n"
+                "[realm zeta]\nissuer = https://login.example\naudience = z\n\n"
                 "[policy one]\nusers = alice ad\\bob svc-*\ngroups = root nosuchgroup-1\nservices = ssh*\n"
                 "realm = acme\nenforce = no\nmax_devices = 5\nmax_sessions = 1000000\non_limit = deny\n"
                 "access_ttl = 90s\nsession_ttl = 2d\nexempt = alice bob @root @nosuchgroup-2\n"
-                "role_default = role:x\nterminate = none\n\n"
+                "roles = root=admin nosuchgroup-3=b\nrole_default = role:x\nterminate = none\n\n"
                 "[policy two]\nenforce = yes\nmax_devices = 0\nmax_sessions = 0\non_limit = evict-oldest\n"
-                "access_ttl = 15m\nsession_ttl = 0\nexempt = \nrole_default = user\nterminate = leader\n\n"
+                "access_ttl = 15m\nsession_ttl = 0\nexempt = \nroles = \nrole_default = user\nterminate = "
+                "leader\n\n"
                 "[policy default]\nenforce = yes\nmax_devices = 0\nmax_sessions = 0\non_limit = "
                 "evict-oldest\n"
-                "access_ttl = 15m\nsession_ttl = 3601s\nexempt = @root\nrole_default = user\n"
+                "access_ttl = 15m\nsession_ttl = 3601s\nexempt = @root\nroles = \nrole_default = user\n"
                 "terminate = leader\n\n");
 }
 

@@ -31,7 +31,7 @@ static void test_a_name_has_at_most_64_characters(void **state) {
         snprintf(text, sizeof(text), "[policy %064d]\n[realm %064d]", 0, 0);
         config = read_config(text);
         assert_int_equal(strlen(config->policies[0].name), 64);
-        assert_int_equal(strlen(config->realms[1]), 64);
+        assert_int_equal(strlen(config->realms[1].name), 64);
         snprintf(text, sizeof(text), "[policy %065d]", 0);
         assert_error(text, "test.conf:1: [policy 0");
 }
@@ -40,11 +40,10 @@ static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
         assert_error("[token]\nissuers = x\n",
                 "test.conf:2: issuers: unknown key; right in [token] are issuer, audience, typ");
         assert_error("[daemon]\nx = y", "test.conf:2: x: unknown key; right in [daemon] are uncounted_keys");
-        assert_error("[realm a]\nx = y", "test.conf:2: x: unknown key; [realm] has none yet");
         assert_policy_error("max-devices = 5",
                 "max-devices: unknown key; right in [policy] are users, groups, services, realm, enforce, "
-                "max_devices, max_sessions, on_limit, access_ttl, session_ttl, exempt, role_default, "
-                "terminate");
+                "max_devices, max_sessions, on_limit, access_ttl, session_ttl, exempt, roles, "
+                "role_default, terminate");
         assert_policy_error("MAX_DEVICES = 5", "MAX_DEVICES: unknown key");
         assert_policy_error("max devices = 5", "max devices: unknown key");
 }
