@@ -316,7 +316,8 @@ static int login_open(struct login *login, struct store_txn *txn, struct moment 
         snprintf(session.device_name, sizeof(session.device_name), "%s", device.name);
         mint_sid(login, now, &session);
 
-        if (device.state == DEVICE_BLOCKED && session.counts)
+        if (device.state == DEVICE_BLOCKED && session.class == CLASS_COUNTED &&
+                !policy_is_exempt(policy, &facts)) /* an uncounted key too */
                 return keep_denied(login, txn, &session, "This device is blocked.");
         if (session.counts && (policy->max_devices || policy->max_sessions)) {
                 r = find_rows(txn, &login->frame, &rows, &n_rows);
