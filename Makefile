@@ -42,8 +42,8 @@ LIBS_command    = $(call pc,--libs smartcols)
 
 # ---- rooms -------------------------------------------------------------------------------------------------
 # Up to `verify` the rooms of client/ are everybody's; the daemon links them and never libsessjwt.
-CONTRACT_ROOMS  := json json_number json_writer message config_files base64url digest reason claims jws keyset \
-                   status_map token_cache verify
+CONTRACT_ROOMS  := json json_number json_writer message config_files base64url digest reason claims jws \
+                   keyset status_map token_cache verify
 # The command is linked to the library as any application would be; of the contract it takes the pure rooms
 # that it reads replies and finds configuration files with.
 COMMAND_ROOMS   := json json_number json_writer config_files
@@ -113,7 +113,8 @@ $(B)/pam_sessjwt.so: $(module_objects) pam/pam_sessjwt.map
 $(LIBRARY): $(library_objects) $(B)/contract.a client/libsessjwt.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libsessjwt.so.0 -Wl,-z,defs \
-		-Wl,--version-script=client/libsessjwt.map -o $@ $(library_objects) $(B)/contract.a $(LIBS_openssl)
+		-Wl,--version-script=client/libsessjwt.map \
+		-o $@ $(library_objects) $(B)/contract.a $(LIBS_openssl)
 	$(Q)ln -sf libsessjwt.so.0 $(B)/libsessjwt.so
 
 $(B)/sessjwt: $(command_objects) $(LIBRARY)
@@ -150,7 +151,7 @@ demo: ## a private sshd, two keys, one device allowed: watch logins become sessi
 	@tests/harness/demo $(if $(SHELL_AFTER),--shell)
 
 # ---- fuzzing -----------------------------------------------------------------------------------------------
-# A fuzzer, tests/fuzz/fuzz_NAME.c, takes of the rooms what it names; tests/fuzz/corpus/NAME is where it begins.
+# A fuzzer, tests/fuzz/fuzz_NAME.c, takes of the rooms what it names; it begins with tests/fuzz/corpus/NAME.
 # What it finds on its way stays in build/fuzz/corpus/NAME, and what breaks it in build/fuzz.
 FUZZ        := $(B)/fuzz
 FUZZ_CC     ?= clang
@@ -174,19 +175,22 @@ $(FUZZ)/rooms.a: $(fuzz_objects)
 
 $(FUZZERS): $(FUZZ)/%: tests/fuzz/%.c $(FUZZ)/rooms.a
 	$(call say,FUZZER,$<)
-	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ)/rooms.a -ljansson -lm $(LIBS_daemon)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ)/rooms.a \
+		-ljansson -lm $(LIBS_daemon)
 
 .PHONY: fuzz-short $(FUZZ_RUNS)
 $(FUZZ_RUNS): run-fuzz_%: $(FUZZ)/fuzz_%
 	$(call say,RUN,$< for $(FUZZ_SEC) s)
 	@mkdir -p $(FUZZ)/corpus/$*
 	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=10 -artifact_prefix=$(FUZZ)/$*- \
-		$(FUZZ)/corpus/$* $(wildcard tests/fuzz/corpus/$*) >$(FUZZ)/$*.log 2>&1 || { cat $(FUZZ)/$*.log; exit 1; }
+		$(FUZZ)/corpus/$* $(wildcard tests/fuzz/corpus/$*) >$(FUZZ)/$*.log 2>&1 || \
+		{ cat $(FUZZ)/$*.log; exit 1; }
 
 fuzz-short: ## run every fuzzer for FUZZ_SEC=5 seconds, with clang's sanitizers
 	@mkdir -p $(FUZZ)
-	@+if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | $(FUZZ_CC) -fsanitize=fuzzer,address,undefined \
-		-x c -o $(FUZZ)/probe - 2>$(FUZZ)/probe.log; then $(MAKE) --no-print-directory -j$$(nproc) $(FUZZ_RUNS); \
+	@+if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+		$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -x c -o $(FUZZ)/probe - 2>$(FUZZ)/probe.log; \
+	then $(MAKE) --no-print-directory -j$$(nproc) $(FUZZ_RUNS); \
 	else echo 'fuzz-short: not run: needs clang and its runtime (Debian: clang libclang-rt-14-dev)'; fi
 
 # The installed command finds the library where the system keeps libraries.
@@ -198,7 +202,8 @@ $(B)/installed/sessjwt: $(command_objects) $(LIBRARY)
 $(B)/installed/%: %.in
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@prefix@|$(prefix)|g' -e 's|@sbindir@|$(prefix)/sbin|g' -e 's|@libdir@|$(libdir)|g' \
-		-e 's|@includedir@|$(prefix)/include|g' -e 's|@version@|$(VERSION)|g' -e 's|@url@|$(URL)|g' $< >$@
+		-e 's|@includedir@|$(prefix)/include|g' -e 's|@version@|$(VERSION)|g' -e 's|@url@|$(URL)|g' \
+		$< >$@
 
 INSTALLED := sessjwt client/libsessjwt.pc systemd/sessjwtd.service
 
