@@ -17,6 +17,6 @@ void terminate_begin(
 /* When the next step of any leader is due (boot clock); USEC_NEVER: there is none. */
 usec_t terminate_due(const struct leaders *leaders);
 
-/* Takes the steps that are due. A leader that by now holds a live session (a second login of the user, another
- * user's) or a tracked one is left alone. */
+/* Takes the steps that are due. A leader that by now holds a live session (a second login of the user,
+ * another user's) or a tracked one is left alone. */
 void terminate_run(struct leaders *leaders, struct store *store, usec_t now_boot);
