@@ -8,7 +8,7 @@ import time
 from harness import Clock, Daemon, Host, PamApp, PamStack, SessionList, Varlink, eventually, processes
 from harness.passing import pass_time, rounds
 
-# A denied login's grace, the moment for a terminal, from SIGTERM to SIGKILL, to the leader's SIGKILL, and more.
+# A denied login's grace, the moment for a terminal, SIGTERM to SIGKILL, to the leader's SIGKILL, and more.
 TERM_KILL_KILL = (2, 1, 5, 1, 1)
 
 host = Host()
