@@ -132,7 +132,7 @@ static size_t process_children(pid_t pid, pid_t *ret, size_t max, size_t *tasks_
         tasks = opendir(path);
         if (!tasks)
                 return 0;
-        for (struct dirent *entry; n < max && *tasks_left > 0 && (entry = readdir(tasks));) {
+        for (struct dirent *entry; *tasks_left > 0 && n < max && (entry = readdir(tasks));) {
                 char children[sizeof(path) + sizeof(entry->d_name) + 16];
                 char text[PROC_TEXT_MAX];
                 ssize_t length;
