@@ -33,6 +33,11 @@ def sessions(**parameters):
 def settled_fds():
     """How many descriptors the daemon has when the witness's session is the only one."""
     eventually(lambda: [session["sessionId"] for session in sessions()] == [witness.sid], what="one session")
+    folder = f"/proc/{daemon.pid}/fd"
+
+    def leaders():
+        return sum("pidfd" in os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
+    eventually(lambda: leaders() == 1, what="one leader")
     assert root.call("GetHealth")["ok"]  # who hung up before is gone by then
     return daemon.count_fds()
 
