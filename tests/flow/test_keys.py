@@ -1,10 +1,11 @@
 """The signing keys: next, active, retiring, gone; published before they sign, and good as long as a token of
 theirs can be."""
 import json
-import os
 
-from harness import Clock, Daemon, Host, PamLogin, PamStack, Varlink, VarlinkError, eventually, jose
+from harness import Clock, Daemon, Host, PamLogin, PamStack, Varlink, VarlinkError, jose
 from harness.passing import pass_time, rounds
+from harness.signing_keys import (call, is_active, keys, kid_of, mint, published, rotate, wait_active,
+                                  wait_no_retiring)
 
 DAY = 86400
 TTL = 900       # access_ttl
@@ -23,61 +24,6 @@ def start(config="", **arguments):
     global _worlds
     _worlds += 1
     return Daemon(host, config, clock=Clock(host.dir / f"clock-{_worlds}"), **arguments).start()
-
-
-def call(daemon, method, user=None, **parameters):
-    """One call on a connection of its own."""
-    client = Varlink(daemon, user=user)
-    try:
-        return client.call(method, **parameters)
-    finally:
-        client.close()
-
-
-def rotate(daemon, **parameters):
-    """RotateKey by root."""
-    return call(daemon, "RotateKey", **parameters)
-
-
-def keys(daemon):
-    """{state: [kid, …]} in the order of making."""
-    states = {"next": [], "active": [], "retiring": []}
-    for key in call(daemon, "ListKeys")["keys"]:
-        states[key["state"]].append(key["kid"])
-    return states
-
-
-def published(daemon):
-    """The kids of jwks.json; fails if GetKeys says anything else."""
-    jwks = json.loads((daemon.runtime_dir / "public" / "jwks.json").read_text("utf-8"))
-    assert jwks == call(daemon, "GetKeys", user=54321)
-    return [key["kid"] for key in jwks["keys"]]
-
-
-def mint(daemon, login):
-    """A token for a login."""
-    return call(daemon, "MintToken", user=login.user, sessionId=login.sid)["accessToken"]
-
-
-def kid_of(token):
-    """What signed it, as it says."""
-    return jose.split(token)[0]["kid"]
-
-
-def is_active(daemon, token):
-    """Whether it counts."""
-    return call(daemon, "Introspect", token=token)["active"]
-
-
-def wait_active(daemon, kid):
-    """Returns when this one signs."""
-    eventually(lambda: keys(daemon)["active"] == kid, what="the next key signs")
-
-
-def wait_no_retiring(daemon):
-    """Returns when the retiring keys have gone, from public/ too."""
-    eventually(lambda: len(call(daemon, "GetKeys")["keys"]) == 2, what="no retiring key")
-    assert not keys(daemon)["retiring"] and len(published(daemon)) == 2
 
 
 def refusal(function, *arguments, **parameters):
@@ -425,65 +371,6 @@ def test_revoked_keys_that_cannot_be_replaced_in_public_are_taken_away():
     blocker.rmdir()
     pass_time(daemon, 2)
     assert kid_of(mint(daemon, login)) in published(daemon)
-
-
-# ---- how they are kept -------------------------------------------------------------------------------------
-
-def credentials(content, name="sessjwt-wrapping-key"):
-    """A folder as systemd makes it."""
-    folder = host.dir / f"credentials-{os.urandom(4).hex()}"
-    folder.mkdir(mode=0o700)
-    (folder / name).write_bytes(content)
-    return {"CREDENTIALS_DIRECTORY": str(folder)}
-
-
-def refuses_to_start(daemon, sentence, **environment):
-    """Fails unless it ends with this in its log."""
-    before = daemon.log_end()
-    daemon.start(ready=False, **environment)
-    assert daemon.wait_ended() == 1
-    assert sentence in daemon.log(before), daemon.log(before)
-
-
-def test_a_wrapped_store_is_the_same_store_with_its_credential_and_none_without():
-    raw = os.urandom(32)
-    credential = credentials(raw)
-    daemon = start(environment=credential)
-    before = keys(daemon)
-    daemon.stop()
-    daemon.environment = {}
-    refuses_to_start(daemon, "are wrapped and there is no credential sessjwt-wrapping-key")
-    refuses_to_start(daemon, "wrapped with another sessjwt-wrapping-key", **credentials(os.urandom(32)))
-    refuses_to_start(daemon, "are wrapped and there is no credential", **credentials(raw, name="another"))
-    daemon.start(**credentials(raw.hex().encode() + b"\n"))
-    assert keys(daemon) == before
-    rotate(daemon)
-    after = keys(daemon)
-    daemon.stop()
-    refuses_to_start(daemon, "are wrapped")
-    daemon.start(**credential)
-    assert keys(daemon) == after
-
-
-def test_keys_that_were_kept_in_the_clear_are_wrapped_at_the_first_start_with_a_credential():
-    daemon = start()
-    login = PamLogin(host, "alice")
-    before, token = keys(daemon), mint(daemon, login)
-    daemon.stop()
-    credential = credentials(os.urandom(32))
-    daemon.start(**credential)
-    assert keys(daemon) == before and is_active(daemon, token)
-    daemon.stop()
-    refuses_to_start(daemon, "are wrapped")
-
-
-def test_a_credential_that_is_no_key_is_refused_with_what_would_be_right():
-    daemon = start()
-    daemon.stop()
-    for content in (b"", os.urandom(31), os.urandom(33), b"z" * 64, b"a" * 63, b"a" * 66, os.urandom(5000)):
-        refuses_to_start(daemon, "right are exactly 32 bytes, or 64 hexadecimal digits",
-                         **credentials(content))
-    daemon.start()
 
 
 # ---- the command -------------------------------------------------------------------------------------------
