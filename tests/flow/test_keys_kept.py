@@ -1,5 +1,5 @@
-"""The signing keys as they are kept: in the clear, or wrapped with a credential of systemd's, without which the
-daemon does not start."""
+"""The signing keys as they are kept: in the clear, or wrapped with a credential of systemd's, without which
+the daemon does not start."""
 import os
 
 from harness import Clock, Daemon, Host, PamLogin, PamStack
