@@ -48,6 +48,7 @@
 /* Tokens */
 #define TOKEN_MAX       8192
 #define KID_MAX         64
+#define REFRESH_PREFIX  "sjr1_"
 #define JWKS_MAX        65536
 #define JWKS_KEYS_MAX   32
 #define LEEWAY_SEC      0
