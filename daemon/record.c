@@ -68,6 +68,11 @@ static const struct field session_fields[] = {
         TEXT(session, device_name, 0),
         TEXT(session, ip, 0),
         TEXT(session, tty, 0),
+        U32(session, refresh.number, UINT32_MAX),
+        U64(session, refresh.counter),
+        U64(session, refresh.rotated_boot),
+        U64(session, refresh.deadline_boot),
+        BYTES(session, refresh.hash),
 };
 
 static const struct field device_fields[] = {

@@ -9,6 +9,7 @@
 #include "client/protocol.h"
 #include "daemon/clock.h"
 #include "daemon/device.h"
+#include "daemon/refresh.h"
 #include "daemon/sid.h"
 
 enum session_state { SESSION_LIVE = 1, SESSION_ENDING, SESSION_ENDED };
@@ -68,6 +69,7 @@ struct session {
         usec_t deadline_wall;   /* for tokens and people; USEC_NEVER: none */
         enum session_state state;
         enum session_end end;
+        struct refresh_chain refresh;
 };
 
 enum session_outcome {

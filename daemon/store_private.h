@@ -8,7 +8,7 @@
  *   deadline  usec on the boot clock, sid   -> nothing; live sessions with a deadline only
  *   owner     uid, realm NUL user           -> nothing; stays when the user's sessions are gone
  *   key       kid                           -> bytes of keyring
- *   meta      "schema" -> version; "id" -> 16 random bytes
+ *   meta      "schema" -> version; "id" -> 16 random bytes; "seal" -> bytes of seal
  *
  * Databases of their own cost a login one page more than one database with prefixes (11 and 10 pages at
  * 10^3 sessions, 19 and 18 at 10^6; a turn of 64 logins the same), and give the number of sessions without
@@ -23,7 +23,7 @@
 #include "daemon/record.h"
 #include "daemon/store.h"
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 
 enum database { DB_USER, DB_SID, DB_LEADER, DB_DEADLINE, DB_OWNER, DB_KEY, DB_META, _DB_MAX };
 

@@ -57,6 +57,7 @@ static inline struct session a_session(void) {
         memset(s.sid.bytes, 0x11, sizeof(s.sid.bytes));
         memset(s.device.bytes, 0x22, sizeof(s.device.bytes));
         memset(s.leader.boot.bytes, 0x33, sizeof(s.leader.boot.bytes));
+        s.refresh = (struct refresh_chain){ 0x11121314, 0x2122232425262728, 3, USEC_NEVER, { 0x77, 0x78 } };
         return s;
 }
 

@@ -54,6 +54,11 @@ static void assert_same_session(const struct session *a, const struct session *b
         assert_true(a->deadline_boot == b->deadline_boot && a->deadline_wall == b->deadline_wall);
         assert_int_equal(a->state, b->state);
         assert_int_equal(a->end, b->end);
+        assert_int_equal(a->refresh.number, b->refresh.number);
+        assert_true(a->refresh.counter == b->refresh.counter);
+        assert_true(a->refresh.rotated_boot == b->refresh.rotated_boot);
+        assert_true(a->refresh.deadline_boot == b->refresh.deadline_boot);
+        assert_memory_equal(a->refresh.hash, b->refresh.hash, sizeof(a->refresh.hash));
 }
 
 static void assert_same_device(const struct device *a, const struct device *b) {
