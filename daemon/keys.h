@@ -17,6 +17,10 @@ struct rotation_rule keys_rule(const struct config *config, const struct boot_id
  * log. */
 int keys_load(struct service *service, const struct rotation_rule *rule);
 
+/* Fills service->seal from the store; at the first start makes one and keeps it. Before the writer thread is
+ * started. 0 or negative errno. */
+int keys_load_seal(struct service *service);
+
 /* Writes public/jwks.json under runtime_dir. 0 or negative errno. */
 int keys_publish(const struct service *service, const char *runtime_dir);
 

@@ -317,6 +317,8 @@ static int server_open(struct server *server) {
         rule = keys_rule(server->config, &server->service.boot, server->now);
         r = keys_load(&server->service, &rule);
         if (r >= 0)
+                r = keys_load_seal(&server->service);
+        if (r >= 0)
                 r = open_public_files(server);
         if (r >= 0)
                 r = leaders_new(max_leaders, &server->leaders);
@@ -366,6 +368,7 @@ static void server_close(struct server *server) {
         keyset_free(&server->service.keyset);
         keyring_free(&server->service.keyring);
         wrapping_key_free(&server->service.wrapping);
+        seal_free(&server->service.seal);
         store_close(&server->service.store);
         config_unref(&server->config);
 }

@@ -1,20 +1,22 @@
 /* service: what every request may use, made once at start. Who may touch what: store reads, keyring and
  * keyset belong to the loop thread, which puts others in their place after a rotation (a request has a
- * reference of its own to the keyring of its arrival); last_sid to the writer thread; the rest is
+ * reference of its own to the keyring of its arrival); last_sid to the writer thread; the rest, seal too, is
  * constant. */
 #pragma once
 
 #include "client/keyset.h"
 #include "daemon/clock.h"
 #include "daemon/keyring.h"
+#include "daemon/seal.h"
 #include "daemon/sid.h"
 #include "daemon/store.h"
 
 struct service {
         struct store *store;
-        struct keyring *keyring; /* a reference */
-        struct keyset *keyset; /* the public side of keyring */
+        struct keyring *keyring;       /* a reference */
+        struct keyset *keyset;         /* the public side of keyring */
         struct wrapping_key *wrapping; /* of the kept keys; NULL: they are kept in the clear */
+        struct seal *seal;             /* of refresh tokens */
         struct boot_id boot;
         usec_t started_boot;
         struct sid last_sid; /* the newest one minted or stored */

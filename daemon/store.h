@@ -126,3 +126,10 @@ int store_next_key(struct store_txn *txn, struct store_cursor *cursor, char ret_
         size_t size, size_t *ret_size);
 /* STORE_NOT_FOUND. */
 int store_remove_key(struct store_txn *txn, const char *kid);
+
+/* ---- the seal of refresh tokens: opaque bytes, one record; only seal knows what is in them ---- */
+
+/* -EINVAL: more than RECORD_MAX bytes. */
+int store_put_seal(struct store_txn *txn, const void *bytes, size_t size);
+/* STORE_NOT_FOUND. -ENOBUFS: more than size bytes. */
+int store_find_seal(struct store_txn *txn, void *buf, size_t size, size_t *ret_size);

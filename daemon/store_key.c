@@ -1,4 +1,4 @@
-/* store_key: signing keys under their kid, as opaque bytes. */
+/* store_key: signing keys under their kid, and the seal: opaque bytes. */
 #include "daemon/store_private.h"
 
 #include <errno.h>
@@ -69,4 +69,26 @@ int store_remove_key(struct store_txn *txn, const char *kid) {
         if (kid_span(kid, &key))
                 return STORE_NOT_FOUND;
         return row_remove(txn, DB_KEY, key);
+}
+
+static const struct span seal_row = { (const uint8_t *) "seal", 4 };
+
+int store_put_seal(struct store_txn *txn, const void *bytes, size_t size) {
+        if (size > RECORD_MAX)
+                return -EINVAL;
+        return row_put(txn, DB_META, seal_row, (struct span){ bytes, size });
+}
+
+int store_find_seal(struct store_txn *txn, void *buf, size_t size, size_t *ret_size) {
+        struct span value;
+        int r;
+
+        r = row_get(txn, DB_META, seal_row, &value);
+        if (r)
+                return r;
+        if (value.size > size)
+                return -ENOBUFS;
+        memcpy(buf, value.bytes, value.size);
+        *ret_size = value.size;
+        return 0;
 }

@@ -51,6 +51,31 @@ static void test_keys_are_kept_listed_and_removed(void **state) {
         commit(turn);
 }
 
+static void test_there_is_one_seal_which_is_no_key(void **state) {
+        struct fixture *f = *state;
+        struct store_txn *turn = begin_turn(f);
+        struct store_cursor c = { 0 };
+        char kid[KID_MAX + 1];
+        uint8_t buf[8], bytes[RECORD_MAX + 1] = { 0 };
+        size_t size = 0;
+
+        assert_int_equal(store_find_seal(turn, buf, sizeof(buf), &size), STORE_NOT_FOUND);
+        assert_int_equal(store_put_seal(turn, bytes, sizeof(bytes)), -EINVAL);
+        assert_int_equal(store_put_seal(turn, "first", 5), 0);
+        assert_int_equal(store_put_seal(turn, "second", 6), 0);
+        commit(turn);
+        fixture_reopen(f, FIXTURE_MAP);
+        turn = begin_turn(f);
+        assert_int_equal(store_find_seal(turn, buf, 5, &size), -ENOBUFS);
+        assert_int_equal(size, 0);
+        assert_int_equal(store_find_seal(turn, buf, sizeof(buf), &size), 0);
+        assert_int_equal(size, 6);
+        assert_memory_equal(buf, "second", 6);
+        assert_int_equal(store_next_key(turn, &c, kid, buf, sizeof(buf), &size), STORE_END);
+        assert_consistent(turn);
+        commit(turn);
+}
+
 static void test_a_kid_has_its_limits(void **state) {
         struct fixture *f = *state;
         struct store_txn *turn = begin_turn(f);
@@ -73,6 +98,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 store_test(test_devices_are_found_replaced_and_listed),
                 store_test(test_keys_are_kept_listed_and_removed),
+                store_test(test_there_is_one_seal_which_is_no_key),
                 store_test(test_a_kid_has_its_limits),
         };
 

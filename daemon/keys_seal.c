@@ -1,0 +1,54 @@
+/* keys_seal: the seal of refresh tokens, kept beside the signing keys. */
+#include "daemon/keys.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "client/cleanup.h"
+#include "daemon/log.h"
+
+static void cleanup_record(uint8_t (*record)[SEAL_RECORD_SIZE]) {
+        explicit_bzero(*record, sizeof(*record));
+}
+
+static int load_kept(struct service *service) {
+        _cleanup_(store_abort) struct store_txn *txn = NULL;
+        _cleanup_(cleanup_record) uint8_t record[SEAL_RECORD_SIZE] = { 0 };
+        size_t size;
+        int r;
+
+        r = store_begin_read(service->store, &txn);
+        if (r < 0)
+                return r;
+        r = store_find_seal(txn, record, sizeof(record), &size);
+        if (r == STORE_NOT_FOUND)
+                return r;
+        if (r == 0)
+                r = seal_read(record, size, &service->seal);
+        if (r < 0)
+                log_line(LOG_ERR, "the kept key of refresh tokens cannot be read: %s", strerror(-r));
+        return r;
+}
+
+static int make_first(struct service *service) {
+        _cleanup_(store_abort) struct store_txn *txn = NULL;
+        _cleanup_(cleanup_record) uint8_t record[SEAL_RECORD_SIZE] = { 0 };
+        int r;
+
+        r = seal_make(&service->seal, record);
+        if (r < 0)
+                return r;
+        r = store_begin_turn(service->store, &txn);
+        if (r < 0)
+                return r;
+        r = store_put_seal(txn, record, sizeof(record));
+        if (r < 0)
+                return r;
+        return store_commit(&txn);
+}
+
+int keys_load_seal(struct service *service) {
+        int r = load_kept(service);
+
+        return r == STORE_NOT_FOUND ? make_first(service) : r;
+}
