@@ -36,6 +36,7 @@ struct config {
         char audience[AUDIENCE_MAX + 1]; /* default: the issuer */
         char typ[16];                    /* at+jwt | JWT */
         usec_t key_lifetime;             /* of a signing key, before it is rotated */
+        usec_t refresh_grace;            /* how long a rotated refresh token is forgiven; 0: not at all */
 
         /* [services]: patterns; counted, nested, ignored given; every other service is tracked. `tracked`
          * names exceptions to the patterns. */

@@ -25,6 +25,8 @@ static const struct config_key token_keys[] = {
         { "key_lifetime", CONFIG_DURATION, offsetof(struct config, key_lifetime), .min = 3600,
                 .max = UINT64_C(3650) * DAY, .initial = "30d",
                 .right = "a number and s, m, h or d, as in 30d, from 1h to 3650d" },
+        { "refresh_grace", CONFIG_DURATION, offsetof(struct config, refresh_grace), .max = 300,
+                .initial = "30s", .right = "a number and s or m, as in 30s, up to 5m, or 0" },
 };
 
 /* What is not given is that of [token]. */
@@ -69,6 +71,9 @@ static const struct config_key policy_keys[] = {
                 .right = "evict-oldest or deny" },
         { "access_ttl", CONFIG_DURATION, offsetof(struct policy, access_ttl), .min = 10, .max = DAY,
                 .initial = "15m", .right = "a number and s, m, h or d, as in 15m, from 10s to 24h" },
+        { "refresh_ttl", CONFIG_DURATION, offsetof(struct policy, refresh_ttl), .max = UINT64_C(3650) * DAY,
+                .initial = "7d",
+                .right = "a number and s, m, h or d, as in 7d, up to 3650d, or 0 for no end" },
         { "session_ttl", CONFIG_DURATION, offsetof(struct policy, session_ttl), .max = UINT64_C(3650) * DAY,
                 .initial = "0",
                 .right = "a number and s, m, h or d, as in 7d, up to 3650d, or 0 for no end" },

@@ -41,6 +41,7 @@ struct policy {
         uint32_t max_sessions; /* 0: no limit */
         enum on_limit on_limit;
         usec_t access_ttl;
+        usec_t refresh_ttl;            /* 0: none */
         usec_t session_ttl;            /* 0: none */
         struct name_list exempt_users; /* `exempt = alice @wheel`: names, and groups behind @ */
         struct group_list exempt_groups;

@@ -36,13 +36,23 @@ static void test_a_name_has_at_most_64_characters(void **state) {
         assert_error(text, "test.conf:1: [policy 0");
 }
 
+static void test_what_is_no_time_of_refresh_tokens_is_refused(void **state) {
+        assert_error("[token]\nrefresh_grace = 301s\n", "test.conf:2: refresh_grace: '301s' is too long; "
+                                                        "right is a number and s or m, as in 30s, up to 5m");
+        assert_error(
+                "[token]\nrefresh_grace = yes\n", "test.conf:2: refresh_grace: 'yes' is not a time span");
+        assert_policy_error("refresh_ttl = 3651d", "refresh_ttl: '3651d' is too long");
+        assert_policy_error("refresh_ttl = 7", "refresh_ttl: '7' has no unit s, m, h or d");
+}
+
 static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
         assert_error("[token]\nissuers = x\n",
-                "test.conf:2: issuers: unknown key; right in [token] are issuer, audience, typ");
+                "test.conf:2: issuers: unknown key; right in [token] are issuer, audience, typ, "
+                "key_lifetime, refresh_grace");
         assert_error("[daemon]\nx = y", "test.conf:2: x: unknown key; right in [daemon] are uncounted_keys");
         assert_policy_error("max-devices = 5",
                 "max-devices: unknown key; right in [policy] are users, groups, services, realm, enforce, "
-                "max_devices, max_sessions, on_limit, access_ttl, session_ttl, exempt, roles, "
+                "max_devices, max_sessions, on_limit, access_ttl, refresh_ttl, session_ttl, exempt, roles, "
                 "role_default, terminate");
         assert_policy_error("MAX_DEVICES = 5", "MAX_DEVICES: unknown key");
         assert_policy_error("max devices = 5", "max devices: unknown key");
@@ -250,6 +260,7 @@ int main(void) {
                 cmocka_unit_test(test_an_unknown_section_is_answered_with_the_known_ones),
                 cmocka_unit_test(test_a_section_has_a_name_exactly_where_it_needs_one),
                 cmocka_unit_test(test_a_name_has_at_most_64_characters),
+                cmocka_unit_test(test_what_is_no_time_of_refresh_tokens_is_refused),
                 cmocka_unit_test(test_an_unknown_key_is_answered_with_the_known_ones),
                 cmocka_unit_test(test_a_repeated_key_names_the_first_one),
                 cmocka_unit_test(test_the_default_policy_takes_no_condition),

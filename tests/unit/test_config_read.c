@@ -18,6 +18,7 @@ static void assert_default_policy(const struct policy *policy, const char *name)
         assert_int_equal(policy->max_sessions, 0);
         assert_int_equal(policy->on_limit, ON_LIMIT_EVICT_OLDEST);
         assert_int_equal(policy->access_ttl, 15 * MINUTE);
+        assert_int_equal(policy->refresh_ttl, 7 * DAY);
         assert_int_equal(policy->session_ttl, 0);
         assert_int_equal(policy->exempt_users.n, 0);
         assert_int_equal(policy->exempt_groups.n, 0);
@@ -143,6 +144,21 @@ static void test_access_tokens_live_from_10_seconds_to_24_hours(void **state) {
         assert_policy_error("access_ttl = 2d", "access_ttl: '2d' is too long");
 }
 
+static void test_refresh_tokens_have_their_times(void **state) {
+        _cleanup_(config_unref) struct config *initial = read_config("");
+        _cleanup_(config_unref) struct config *longest =
+                read_config("[token]\nrefresh_grace = 5m\n[policy default]\nrefresh_ttl = 3650d\n");
+        _cleanup_(config_unref) struct config *none =
+                read_config("[token]\nrefresh_grace = 0\n[policy default]\nrefresh_ttl = 0\n");
+
+        assert_int_equal(initial->refresh_grace, 30 * USEC_PER_SEC);
+        assert_int_equal(initial->policies->refresh_ttl, 7 * DAY);
+        assert_int_equal(longest->refresh_grace, 5 * MINUTE);
+        assert_int_equal(longest->policies->refresh_ttl, 3650 * DAY);
+        assert_int_equal(none->refresh_grace, 0);
+        assert_int_equal(none->policies->refresh_ttl, 0);
+}
+
 static void test_the_audience_is_the_issuer_unless_it_is_given(void **state) {
         _cleanup_(config_unref) struct config *one = read_config("[token]\nissuer = https://a.example\n");
         _cleanup_(config_unref) struct config *two =
@@ -183,6 +199,7 @@ int main(void) {
                 cmocka_unit_test(test_every_spelling_of_a_boolean_is_read),
                 cmocka_unit_test(test_every_unit_of_a_time_span_is_read),
                 cmocka_unit_test(test_access_tokens_live_from_10_seconds_to_24_hours),
+                cmocka_unit_test(test_refresh_tokens_have_their_times),
                 cmocka_unit_test(test_the_audience_is_the_issuer_unless_it_is_given),
                 cmocka_unit_test(test_a_section_may_be_taken_up_again),
                 cmocka_unit_test(test_a_realm_may_be_named_behind_the_policy_for_it),
