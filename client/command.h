@@ -23,7 +23,8 @@ enum {
         OPTION_ALL = 4,
         OPTION_REASON = 8,
         OPTION_AUDIENCE = 16,
-        OPTION_REVOKE = 32
+        OPTION_REVOKE = 32,
+        OPTION_REFRESH = 64
 };
 
 struct command;
@@ -44,7 +45,7 @@ struct command {
         enum format format;
         bool legend, color;
         const char *user, *realm, *reason, *audience;
-        bool all, revoke;
+        bool all, revoke, refresh;
         unsigned options; /* which of the verb's own were given */
         char **arguments;
         int n_arguments;
@@ -57,6 +58,7 @@ int command_logout(struct command *command);
 int command_logout_others(struct command *command);
 int command_logout_all(struct command *command);
 int command_token(struct command *command);
+int command_refresh(struct command *command);
 int command_verify(struct command *command);
 int command_keys(struct command *command);
 int command_rotate_key(struct command *command);

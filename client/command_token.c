@@ -10,27 +10,39 @@
 
 #include "client/cleanup.h"
 
+/* The tokens of the reply, one a line. Returns the exit status. */
+static int print_tokens(struct command *command, bool refresh) {
+        const char *token = sessjwt_reply_string(command->c, "accessToken");
+        const char *refresh_token = refresh ? sessjwt_reply_string(command->c, "refreshToken") : NULL;
+
+        if (!token || (refresh && !refresh_token))
+                return fail_call(command, -EBADMSG);
+        if (command->format != FORMAT_TEXT) {
+                print_json(command, sessjwt_reply(command->c));
+                return STATUS_DONE;
+        }
+        puts(token);
+        if (refresh)
+                puts(refresh_token);
+        return STATUS_DONE;
+}
+
 int command_token(struct command *command) {
         const char *argument = command->n_arguments ? command->arguments[0] : "self";
         char session_id[SID_TEXT_MAX + 1];
         bool self = strcmp(argument, "self") == 0;
-        const char *token;
         int r;
 
+        if (command->refresh && command->audience)
+                return fail_usage(command->verb, "--refresh takes no --audience");
         r = self ? STATUS_DONE : find_session(command, argument, session_id);
         if (r != STATUS_DONE)
                 return r;
-        r = sessjwt_mint_token(command->c, self ? NULL : session_id, command->audience);
-        if (r != 0)
-                return fail_call(command, r);
-        token = sessjwt_reply_string(command->c, "accessToken");
-        if (!token)
-                return fail_call(command, -EBADMSG);
-        if (command->format != FORMAT_TEXT)
-                print_json(command, sessjwt_reply(command->c));
+        if (command->refresh)
+                r = sessjwt_issue_refresh_token(command->c, self ? NULL : session_id);
         else
-                puts(token);
-        return STATUS_DONE;
+                r = sessjwt_mint_token(command->c, self ? NULL : session_id, command->audience);
+        return r == 0 ? print_tokens(command, command->refresh) : fail_call(command, r);
 }
 
 /* Reads at most max bytes. The number of bytes, or negative errno. */
@@ -60,6 +72,10 @@ static char *strip(char *text, size_t size) {
         return text;
 }
 
+static bool is_token_like(const char *text) {
+        return strncmp(text, "eyJ", 3) == 0 || strncmp(text, REFRESH_PREFIX, strlen(REFRESH_PREFIX)) == 0;
+}
+
 /* The token in a file, or on stdin. Its room is for the longest token and as much white space again. */
 static int read_token(struct command *command, char buf[static 2 * TOKEN_MAX + 1], char **ret) {
         const char *file = command->n_arguments ? command->arguments[0] : "-";
@@ -72,7 +88,7 @@ static int read_token(struct command *command, char buf[static 2 * TOKEN_MAX + 1
         size = fd < 0 ? -errno : read_all(fd, buf, 2 * TOKEN_MAX);
         if (size < 0) {
                 /* what looks like a token is not repeated on a terminal */
-                fprintf(stderr, "sessjwt: Cannot read %s: %s\n", strncmp(file, "eyJ", 3) ? file : "that file",
+                fprintf(stderr, "sessjwt: Cannot read %s: %s\n", is_token_like(file) ? "that file" : file,
                         sessjwt_error_text((int) size));
                 return STATUS_FAILED;
         }
@@ -99,6 +115,27 @@ static void print_verdict(struct command *command, bool active) {
         } else {
                 printf("inactive%s%s\n", *why ? ": " : "", why);
         }
+}
+
+/* Of what `token --refresh` or `refresh` printed, the line that is the refresh token; else all of it. */
+static char *find_refresh_token(char *text) {
+        char *last = text + strlen(text);
+
+        while (last > text && !isspace((unsigned char) last[-1]))
+                last--;
+        return strncmp(last, REFRESH_PREFIX, strlen(REFRESH_PREFIX)) == 0 ? last : text;
+}
+
+int command_refresh(struct command *command) {
+        char buf[2 * TOKEN_MAX + 1], *text;
+        int r, status;
+
+        status = read_token(command, buf, &text);
+        r = status == STATUS_DONE ? sessjwt_refresh(command->c, find_refresh_token(text)) : 0;
+        explicit_bzero(buf, sizeof buf);
+        if (status != STATUS_DONE)
+                return status;
+        return r == 0 ? print_tokens(command, true) : fail_call(command, r);
 }
 
 int command_verify(struct command *command) {

@@ -33,6 +33,8 @@ enum method_number {
         INTROSPECT,
         GET_KEYS,
         MINT_TOKEN,
+        ISSUE_REFRESH_TOKEN,
+        REFRESH,
         LIST_SESSIONS,
         GET_SESSION,
         REVOKE_SESSION,
@@ -52,6 +54,8 @@ static const struct method {
         [INTROSPECT] = { SESSJWT_INTERFACE ".Introspect", false, false },
         [GET_KEYS] = { SESSJWT_INTERFACE ".GetKeys", false, false },
         [MINT_TOKEN] = { SESSJWT_INTERFACE ".MintToken", false, false },
+        [ISSUE_REFRESH_TOKEN] = { SESSJWT_INTERFACE ".IssueRefreshToken", true, false },
+        [REFRESH] = { SESSJWT_INTERFACE ".Refresh", true, false },
         [LIST_SESSIONS] = { SESSJWT_INTERFACE ".ListSessions", false, true },
         [GET_SESSION] = { SESSJWT_INTERFACE ".GetSession", false, false },
         [REVOKE_SESSION] = { SESSJWT_INTERFACE ".RevokeSession", true, false },
@@ -239,6 +243,18 @@ int sessjwt_mint_token(struct sessjwt *c, const char *session_id, const char *au
                 { "audience", audience, OPTIONAL }, { 0 } };
 
         return call(c, MINT_TOKEN, arguments);
+}
+
+int sessjwt_issue_refresh_token(struct sessjwt *c, const char *session_id) {
+        const struct argument arguments[] = { { "sessionId", session_id, OPTIONAL }, { 0 } };
+
+        return call(c, ISSUE_REFRESH_TOKEN, arguments);
+}
+
+int sessjwt_refresh(struct sessjwt *c, const char *refresh_token) {
+        const struct argument arguments[] = { { "refreshToken", refresh_token, REQUIRED }, { 0 } };
+
+        return call(c, REFRESH, arguments);
 }
 
 int sessjwt_list_sessions(struct sessjwt *c, const char *user, const char *realm, bool all) {

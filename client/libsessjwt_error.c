@@ -43,6 +43,12 @@ static const struct error {
                 "Too many signing keys are retiring, nothing was changed" },
         { OURS("NotPublished"), SESSJWT_E_NOT_PUBLISHED, "reason",
                 "The change of keys is kept, but could not be published yet" },
+        { OURS("InvalidRefreshToken"), SESSJWT_E_INVALID_REFRESH_TOKEN, NULL,
+                "That is not a refresh token of this host" },
+        { OURS("RefreshTokenReused"), SESSJWT_E_REFRESH_TOKEN_REUSED, "sessionId",
+                "The refresh token was used already, as if it had been copied: its session has ended" },
+        { OURS("RefreshTokenExpired"), SESSJWT_E_REFRESH_TOKEN_EXPIRED, "sessionId",
+                "The refresh token is good no more; its session can be issued another one" },
 };
 
 #define N_ERRORS (sizeof errors / sizeof *errors)

@@ -18,8 +18,14 @@ static const struct verb verbs[] = {
         { "logout-others", "", "End all my sessions but this one", 0, 0, 0, command_logout_others },
         { "logout-all", "[--user USER] [--realm REALM]", "End all my sessions, this one included",
                 OPTION_USER | OPTION_REALM, 0, 0, command_logout_all },
-        { "token", "[SID] [--audience AUDIENCE]", "Print a fresh access token", OPTION_AUDIENCE, 0, 1,
-                command_token },
+        { "token", "[SID] [--audience AUDIENCE | --refresh]",
+                "Print a fresh access token; with --refresh the refresh token below it",
+                OPTION_AUDIENCE | OPTION_REFRESH, 0, 1, command_token },
+        { "refresh", "[FILE|-]",
+                "Trade the refresh token in the file or on stdin for a fresh access token and the refresh "
+                "token "
+                "to go on with",
+                0, 0, 1, command_refresh },
         { "verify", "[FILE|-] [--audience AUDIENCE] [--realm REALM]",
                 "Is the token in the file or on stdin good now?", OPTION_AUDIENCE | OPTION_REALM, 0, 1,
                 command_verify },
@@ -102,6 +108,7 @@ static const struct option long_options[] = {
         { "reason", required_argument, NULL, LONG_OWN + OPTION_REASON },
         { "audience", required_argument, NULL, LONG_OWN + OPTION_AUDIENCE },
         { "revoke", no_argument, NULL, LONG_OWN + OPTION_REVOKE },
+        { "refresh", no_argument, NULL, LONG_OWN + OPTION_REFRESH },
         { 0 },
 };
 
@@ -156,6 +163,8 @@ static void set_own(struct command *command, unsigned option, const char *value)
                 command->audience = value;
         else if (option == OPTION_REVOKE)
                 command->revoke = true;
+        else if (option == OPTION_REFRESH)
+                command->refresh = true;
         else
                 command->all = true;
 }

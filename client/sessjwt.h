@@ -67,6 +67,9 @@ enum {
         SESSJWT_E_CONFIGURATION_INVALID, /* the old one stays; detail: what is wrong where */
         SESSJWT_E_TOO_MANY_KEYS,         /* that retire, nothing was changed; detail: the limit */
         SESSJWT_E_NOT_PUBLISHED,         /* the change of keys is kept, and published later; detail: why */
+        SESSJWT_E_INVALID_REFRESH_TOKEN, /* not one that the daemon has made */
+        SESSJWT_E_REFRESH_TOKEN_REUSED,  /* a copy is about: its session has ended; detail: the session id */
+        SESSJWT_E_REFRESH_TOKEN_EXPIRED, /* its session goes on; detail: the session id */
 };
 
 /* A static sentence, without a full stop, for whatever a call returned. Never NULL. */
@@ -106,6 +109,15 @@ int sessjwt_get_keys(struct sessjwt *c);
 /* A fresh access token for the session you are in (NULL) or for another one of yours; audience or NULL. Read
  * "accessToken", "expiresIn" (seconds), "expiresAt" (RFC 3339), "sessionId". */
 int sessjwt_mint_token(struct sessjwt *c, const char *session_id, const char *audience);
+
+/* The refresh token of the session you are in (NULL) or of another one of yours, with an access token. Read
+ * what sessjwt_mint_token says, "refreshToken" and, if it ends before the session, "refreshExpiresAt". */
+int sessjwt_issue_refresh_token(struct sessjwt *c, const char *session_id);
+
+/* A fresh access token for a refresh token, whosever it is. Read the same members; keep the "refreshToken" of
+ * the answer in place of yours if it is another. After a transport error ask again with the same one, soon:
+ * within refresh_grace, 30 seconds by default. */
+int sessjwt_refresh(struct sessjwt *c, const char *refresh_token);
 
 /* Begins a list of sessions, oldest first: your own; with user (or NULL) that user's; with `all`
  * everybody's (both for admins); only of that realm (or NULL). Errors come here; then call

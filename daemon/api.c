@@ -13,6 +13,8 @@ static const struct method methods[] = {
         { "org.sessjwt.Introspect", ANYONE, READS, on_introspect },
         { "org.sessjwt.GetKeys", ANYONE, READS, on_get_keys },
         { "org.sessjwt.MintToken", OWNER, READS, on_mint_token },
+        { "org.sessjwt.IssueRefreshToken", OWNER, CHANGES, on_issue_refresh_token },
+        { "org.sessjwt.Refresh", ANYONE, CHANGES, on_refresh },
         { "org.sessjwt.ListSessions", OWNER, READS, on_list_sessions },
         { "org.sessjwt.GetSession", OWNER, READS, on_get_session },
         { "org.sessjwt.RevokeSession", OWNER, CHANGES, on_revoke_session },
@@ -97,6 +99,15 @@ static void api_write_error(struct request *q, int outcome) {
                 json_member_string(&q->reply, "endReason", q->detail_more);
                 message_end_error(&q->reply);
                 return;
+        case API_INVALID_REFRESH_TOKEN:
+                write_error(q, "org.sessjwt.InvalidRefreshToken", NULL, NULL);
+                return;
+        case API_REFRESH_TOKEN_REUSED:
+                write_error(q, "org.sessjwt.RefreshTokenReused", "sessionId", q->detail);
+                return;
+        case API_REFRESH_TOKEN_EXPIRED:
+                write_error(q, "org.sessjwt.RefreshTokenExpired", "sessionId", q->detail);
+                return;
         case API_NO_SESSION:
                 write_error(q, "org.sessjwt.NoSession", NULL, NULL);
                 return;
@@ -173,6 +184,29 @@ int api_find_own_session(struct request *q, const char *session_id, struct sessi
         }
         *ret = session;
         return 0;
+}
+
+int api_find_session_to_mint_for(struct request *q, const char *session_id, struct session *ret) {
+        int r;
+
+        if (!*session_id)
+                return api_find_callers_session(q, ret);
+        r = api_find_own_session(q, session_id, ret);
+        if (r)
+                return r;
+        return ret->uid == q->peer.uid ? 0 : API_PERMISSION_DENIED;
+}
+
+int api_check_session(struct request *q, const struct session *session) {
+        char sid[SID_TEXT_MAX + 1];
+
+        if (session_is_valid(session, &q->service->boot, q->now.boot))
+                return 0;
+        sid_write(&session->sid, sid);
+        snprintf(q->detail, sizeof(q->detail), "%s", sid);
+        snprintf(q->detail_more, sizeof(q->detail_more), "%s",
+                session_end_name(session->end ? session->end : END_EXPIRED));
+        return API_SESSION_ENDED;
 }
 
 int api_find_callers_session(struct request *q, struct session *ret) {

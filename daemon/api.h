@@ -21,7 +21,8 @@ struct method {
         const char *name;
         enum right right;
         enum access access;
-        /* Writes the members of its reply. 0, an outcome, or negative errno. */
+        /* Writes the members of its reply. 0, an outcome, or negative errno. One that CHANGES may leave the
+         * last ones to q->answer, which see. */
         int (*handler)(struct request *q);
 };
 
@@ -35,6 +36,9 @@ enum api_outcome {
         API_SESSION_NOT_FOUND,
         API_SESSION_ENDED,
         API_NO_SESSION,
+        API_INVALID_REFRESH_TOKEN,
+        API_REFRESH_TOKEN_REUSED,
+        API_REFRESH_TOKEN_EXPIRED,
         API_REALM_NOT_FOUND,
         API_TOO_MANY_CONNECTIONS,
         API_CONFIGURATION_INVALID,
@@ -61,11 +65,23 @@ int api_read(struct request *q, const struct message_field *fields, void *params
 int api_find_own_session(struct request *q, const char *session_id, struct session *ret);
 /* Whether the caller may act on sessions of this uid. */
 bool api_may_act_on(const struct request *q, uint32_t uid);
+/* The session to issue tokens for: the named one, or with "" that of the caller. 0;
+ * api_find_own_session's and api_find_callers_session's; API_PERMISSION_DENIED: an admin sees others' but
+ * cannot mint for them, and must not learn more by trying. */
+int api_find_session_to_mint_for(struct request *q, const char *session_id, struct session *ret);
+/* 0, or API_SESSION_ENDED for a session that is not valid now. */
+int api_check_session(struct request *q, const struct session *session);
 /* The live session that the caller is in: by audit session, else by ancestry. 0 or API_NO_SESSION. */
 int api_find_callers_session(struct request *q, struct session *ret);
 /* The realm to act in: the one named (if configured, and for others than admins only their own), else that
  * of the caller's session, else default. 0 or API_REALM_NOT_FOUND. */
 int api_find_realm(struct request *q, const char *named, char ret[static REALM_MAX + 1]);
+
+/* ---- tokens: api_token.c ---- */
+
+/* Mints an access token for a valid session and writes it and all that is said of it: the one place where
+ * they are made. audience "": the configured one. Loop thread. 0 or negative errno. */
+int api_mint(struct request *q, const struct session *session, const char *audience);
 
 /* ---- lists: api_list.c ---- */
 
@@ -84,6 +100,8 @@ int on_get_interface_description(struct request *q);
 int on_introspect(struct request *q);
 int on_get_keys(struct request *q);
 int on_mint_token(struct request *q);
+int on_issue_refresh_token(struct request *q);
+int on_refresh(struct request *q);
 int on_list_sessions(struct request *q);
 int on_get_session(struct request *q);
 int on_revoke_session(struct request *q);

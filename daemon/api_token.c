@@ -128,21 +128,6 @@ static const struct message_field mint_fields[] = {
         { 0 },
 };
 
-/* The owner's own session and nobody else's: an admin sees others' but cannot mint for them, and must not
- * learn more by trying. */
-static int find_session_to_mint_for(struct request *q, const char *session_id, struct session *ret) {
-        int r;
-
-        if (!*session_id)
-                return api_find_callers_session(q, ret);
-        r = api_find_own_session(q, session_id, ret);
-        if (r)
-                return r;
-        if (ret->uid != q->peer.uid)
-                return API_PERMISSION_DENIED;
-        return 0;
-}
-
 static void cleanup_token(char (*token)[TOKEN_MAX + 1]) {
         explicit_bzero(*token, sizeof(*token));
 }
@@ -171,39 +156,42 @@ static int mint(struct request *q, const struct session *session, const char *au
                 token, TOKEN_MAX + 1, &length, ret_expires);
 }
 
-int on_mint_token(struct request *q) {
+int api_mint(struct request *q, const struct session *session, const char *audience) {
         _cleanup_(cleanup_token) char token[TOKEN_MAX + 1];
-        struct mint_params p = { 0 };
-        struct session session;
-        char text[CLOCK_TEXT_SIZE];
+        char text[CLOCK_TEXT_SIZE], sid[SID_TEXT_MAX + 1];
         int64_t expires;
         int r;
 
-        r = api_read(q, mint_fields, &p);
-        if (r)
-                return r;
-        r = find_session_to_mint_for(q, p.session_id, &session);
-        if (r)
-                return r;
-        sid_write(&session.sid, p.session_id);
-        if (!session_is_valid(&session, &q->service->boot, q->now.boot)) {
-                snprintf(q->detail, sizeof(q->detail), "%s", p.session_id);
-                snprintf(q->detail_more, sizeof(q->detail_more), "%s",
-                        session_end_name(session.end ? session.end : END_EXPIRED));
-                return API_SESSION_ENDED;
-        }
-        r = mint(q, &session, p.audience, token, &expires);
+        r = mint(q, session, audience, token, &expires);
         if (r < 0)
                 return r;
-        if (q->now.wall > session.last_seen + LAST_SEEN_STEP) {
-                q->touched = session.sid;
-                q->has_touched = true;
-        }
         json_member_string(&q->reply, "accessToken", token);
         json_member_string(&q->reply, "tokenType", "Bearer");
         json_member_integer(&q->reply, "expiresIn", expires - (int64_t) (q->now.wall / USEC_PER_SEC));
         clock_write((usec_t) expires * USEC_PER_SEC, text);
         json_member_string(&q->reply, "expiresAt", text);
-        json_member_string(&q->reply, "sessionId", p.session_id);
+        sid_write(&session->sid, sid);
+        json_member_string(&q->reply, "sessionId", sid);
         return 0;
+}
+
+int on_mint_token(struct request *q) {
+        struct mint_params p = { 0 };
+        struct session session;
+        int r;
+
+        r = api_read(q, mint_fields, &p);
+        if (r)
+                return r;
+        r = api_find_session_to_mint_for(q, p.session_id, &session);
+        if (r)
+                return r;
+        r = api_check_session(q, &session);
+        if (r)
+                return r;
+        if (q->now.wall > session.last_seen + LAST_SEEN_STEP) {
+                q->touched = session.sid;
+                q->has_touched = true;
+        }
+        return api_mint(q, &session, p.audience);
 }

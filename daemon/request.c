@@ -51,8 +51,13 @@ void request_free(struct request **request) {
         config_unref(&(*request)->config);
         keyring_free(&(*request)->keyring);
         effects_free(&(*request)->change.effects);
-        if ((*request)->owns_reply)
+        /* Tokens may be in both. */
+        if ((*request)->owns_reply) {
+                explicit_bzero((*request)->reply_bytes, (*request)->reply.length);
                 free((*request)->reply_bytes);
+        }
+        if ((*request)->text)
+                explicit_bzero((*request)->text, strlen((*request)->text));
         free((*request)->list.held);
         free((*request)->text);
         free(*request);

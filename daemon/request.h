@@ -48,6 +48,13 @@ struct request {
         void *emit_userdata;
         unsigned *signature_checks; /* left in this round */
 
+        /* The last step of a change, which its handler may set before it returns 0: on the loop thread, when
+         * what was put is durable, before the reply goes out. For what only that thread can write: tokens
+         * that keyring signs. It has q, `session` as the handler kept it, and no store. 0, an outcome, or
+         * negative errno; the change stays in any case. */
+        int (*answer)(struct request *q);
+        struct session session;
+
         struct sid touched; /* a session that was used: its lastSeen is noted later */
         bool has_touched;
 

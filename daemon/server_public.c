@@ -131,6 +131,7 @@ static int run_change(struct change *change, struct store_txn *txn) {
 
         q->txn = txn;
         q->now = clock_now();
+        q->answer = NULL;
         request_begin_reply(q);
         return q->method->handler(q);
 }
@@ -148,6 +149,8 @@ static void change_done(struct change *change, void *userdata) {
         }
         tell_events(&change->effects);
         tell_leaders(&change->effects, server->leaders, &no_pidfd);
+        if (change->result == 0 && q->answer)
+                change->result = q->answer(q);
         HOOK("before-reply");
         server_answer(server, q, change->result);
         HOOK("after-reply");

@@ -107,6 +107,7 @@ void tell_line(const struct session *session, const char *note, char ret[static 
                 [END_LOGOUT] = "you signed out",
                 [END_DEVICE_REMOVED] = "this device was removed",
                 [END_EXPIRED] = "it has reached its longest time",
+                [END_REFRESH_REUSE] = "one of its refresh tokens came a second time, as if stolen",
                 [END_IDLE] = "it was idle for too long",
         };
         const char *sentence =

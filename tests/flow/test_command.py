@@ -1,4 +1,5 @@
 """The command against a daemon that answers from a table: what is asked, what is printed, which status."""
+import contextlib
 import json
 import os
 import pathlib
@@ -56,8 +57,8 @@ class Canned:
                 peer, _address = self._listener.accept()
             except OSError:
                 return
-            with peer, peer.makefile("rb") as file:
-                self._answer_all(peer, file)
+            with contextlib.suppress(OSError), peer, peer.makefile("rb") as file:
+                self._answer_all(peer, file)  # until the other side has heard enough
 
     def _answer_all(self, peer, file):
         call = b""
@@ -288,6 +289,54 @@ def test_token_prints_the_token_and_nothing_else():
     assert daemon.calls == [("MintToken", {}), ("MintToken", {}),
                             ("MintToken", {"sessionId": SID, "audience": "files"})]
     assert json.loads(says(daemon.run("token", "-j"), 0).stdout) == MINTED["parameters"]
+
+
+PAIR = {"parameters": {**MINTED["parameters"], "refreshToken": "sjr1_new"}}
+
+
+def test_token_refresh_prints_the_pair():
+    daemon = Canned(IssueRefreshToken=PAIR, ListSessions=TWO)
+    says(daemon.run("token", "--refresh"), 0, "aaa.bbb.ccc\nsjr1_new\n", "")
+    says(daemon.run("token", SID, "--refresh"), 0, "aaa.bbb.ccc\nsjr1_new\n", "")
+    assert daemon.calls == [("IssueRefreshToken", {}), ("IssueRefreshToken", {"sessionId": SID})]
+    assert json.loads(says(daemon.run("token", "--refresh", "-j"), 0).stdout) == PAIR["parameters"]
+    says(daemon.run("token", "--refresh", "--audience", "a"), 2, "")
+    says(daemon.run("list", "--refresh"), 2, "")
+    says(Canned(IssueRefreshToken=MINTED).run("token", "--refresh"), 1, "",
+         "sessjwt: The daemon's answer breaks the protocol.\n")
+
+
+def test_refresh_takes_what_token_refresh_or_itself_printed():
+    daemon = Canned(Refresh=PAIR)
+    for text in ("sjr1_old", " sjr1_old\n\n", "aaa.bbb.ccc\nsjr1_old\n", "no-token"):
+        says(daemon.run("refresh", stdin=text), 0, "aaa.bbb.ccc\nsjr1_new\n", "")
+    assert daemon.calls == [("Refresh", {"refreshToken": "sjr1_old"})] * 3 + [
+        ("Refresh", {"refreshToken": "no-token"})]
+    file = pathlib.Path(FOLDER, "pair")
+    file.write_text("aaa.bbb.ccc\nsjr1_file\n", "ascii")
+    assert json.loads(says(daemon.run("refresh", str(file), "--json=short"), 0).stdout) == PAIR["parameters"]
+    assert daemon.calls[-1] == ("Refresh", {"refreshToken": "sjr1_file"})
+
+
+def test_a_refresh_token_is_never_an_argument_and_never_repeated():
+    daemon = Canned(Refresh=PAIR)
+    result = says(daemon.run("refresh", "sjr1_secret"), 1, "")
+    assert "sjr1_secret" not in result.stderr and not daemon.calls
+    says(daemon.run("refresh", stdin="\n"), 1, "", "sessjwt: There is no token to look at.\n")
+    says(daemon.run("refresh", stdin="x" * 9000), 1, "", "sessjwt: That is longer than any token.\n")
+
+
+def test_refresh_says_why_not():
+    sentences = {
+        "InvalidRefreshToken": "That is not a refresh token of this host.",
+        "RefreshTokenReused": "The refresh token was used already, as if it had been copied: its session has "
+                              f"ended: {SID}",
+        "RefreshTokenExpired": "The refresh token is good no more; its session can be issued another one: "
+                               f"{SID}",
+    }
+    for name, sentence in sentences.items():
+        daemon = Canned(Refresh=error(name, **({} if name.startswith("Invalid") else {"sessionId": SID})))
+        says(daemon.run("refresh", stdin="t"), 1, "", f"sessjwt: {sentence}\n")
 
 
 def test_no_token_is_no_success():

@@ -50,7 +50,7 @@ struct step {
         size_t size;
 };
 
-#define CALLS_MAX 8
+#define CALLS_MAX 12
 
 struct server {
         char folder[32];

@@ -10,6 +10,8 @@ static void test_each_method_sends_its_name_and_its_parameters(void **state) {
                 "\"realm\":\"r\"}}",
                 "{\"method\":\"org.sessjwt.MintToken\",\"parameters\":{\"sessionId\":\"s1\",\"audience\":"
                 "\"a\"}}",
+                "{\"method\":\"org.sessjwt.IssueRefreshToken\",\"parameters\":{\"sessionId\":\"s1\"}}",
+                "{\"method\":\"org.sessjwt.Refresh\",\"parameters\":{\"refreshToken\":\"r1\"}}",
                 "{\"method\":\"org.sessjwt.ListSessions\",\"parameters\":{\"user\":\"u\",\"realm\":\"r\","
                 "\"all\":true},"
                 "\"more\":true}",
@@ -20,16 +22,20 @@ static void test_each_method_sends_its_name_and_its_parameters(void **state) {
         };
 
         SERVE(s, { ACCEPT }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" },
-                { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" });
+                { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ },
+                { WRITE, "{}" }, { READ }, { WRITE, "{}" });
         assert_int_equal(sessjwt_introspect(s->c, "t", "a", "r"), 0);
         assert_int_equal(sessjwt_mint_token(s->c, "s1", "a"), 0);
+        assert_int_equal(sessjwt_issue_refresh_token(s->c, "s1"), 0);
+        assert_int_equal(sessjwt_refresh(s->c, NULL), -EINVAL);
+        assert_int_equal(sessjwt_refresh(s->c, "r1"), 0);
         assert_int_equal(sessjwt_list_sessions(s->c, "u", "r", true), 0);
         assert_int_equal(sessjwt_get_session(s->c, "s1"), 0);
         assert_int_equal(sessjwt_revoke_session(s->c, "s1", "x"), 0);
         assert_int_equal(sessjwt_revoke_all(s->c, "u", "r"), 0);
         server_end(s);
-        assert_int_equal(s->n_calls, 6);
-        for (size_t i = 0; i < 6; i++)
+        assert_int_equal(s->n_calls, 8);
+        for (size_t i = 0; i < 8; i++)
                 assert_string_equal(s->calls[i], expected[i]);
 }
 
@@ -117,6 +123,9 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
                 ERROR("org.sessjwt.RealmNotFound", "{\"realm\":\"d\"}"),
                 ERROR("org.sessjwt.StoreUnavailable", "{\"reason\":\"d\"}"),
                 ERROR("org.sessjwt.ConfigurationInvalid", "{\"message\":\"d\"}"),
+                ERROR("org.sessjwt.RefreshTokenReused", "{\"sessionId\":\"d\"}"),
+                ERROR("org.sessjwt.RefreshTokenExpired", "{\"sessionId\":\"d\"}"),
+                ERROR("org.sessjwt.InvalidRefreshToken", "{}"),
                 ERROR("org.sessjwt.PermissionDenied", "{}"), /* not ours: it is the service's */
                 ERROR("org.varlink.service.PermissionDenied", "{}"),
                 ERROR("org.varlink.service.ExpectedMore", "{}"),
@@ -138,6 +147,9 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
                 { SESSJWT_E_REALM_NOT_FOUND, "d" },
                 { SESSJWT_E_STORE_UNAVAILABLE, "d" },
                 { SESSJWT_E_CONFIGURATION_INVALID, "d" },
+                { SESSJWT_E_REFRESH_TOKEN_REUSED, "d" },
+                { SESSJWT_E_REFRESH_TOKEN_EXPIRED, "d" },
+                { SESSJWT_E_INVALID_REFRESH_TOKEN, NULL },
                 { SESSJWT_E_OTHER, "org.sessjwt.PermissionDenied" },
                 { SESSJWT_E_PERMISSION_DENIED, NULL },
                 { SESSJWT_E_EXPECTED_MORE, NULL },
@@ -163,14 +175,14 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
 }
 
 static void test_every_number_has_a_sentence_of_its_own(void **state) {
-        for (int i = -4096; i <= SESSJWT_E_CONFIGURATION_INVALID + 1; i++) {
+        for (int i = -4096; i <= SESSJWT_E_REFRESH_TOKEN_EXPIRED + 1; i++) {
                 assert_non_null(sessjwt_error_text(i));
                 assert_true(*sessjwt_error_text(i));
         }
-        for (int i = 0; i <= SESSJWT_E_CONFIGURATION_INVALID; i++)
+        for (int i = 0; i <= SESSJWT_E_REFRESH_TOKEN_EXPIRED; i++)
                 for (int k = 0; k < i; k++)
                         assert_string_not_equal(sessjwt_error_text(i), sessjwt_error_text(k));
-        assert_string_equal(sessjwt_error_text(SESSJWT_E_CONFIGURATION_INVALID + 1), "Unknown error");
+        assert_string_equal(sessjwt_error_text(SESSJWT_E_REFRESH_TOKEN_EXPIRED + 1), "Unknown error");
         assert_string_equal(sessjwt_error_text(INT32_MIN), "Unknown error");
         assert_string_equal(sessjwt_error_text(-EACCES), "Permission denied");
 }
