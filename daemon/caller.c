@@ -30,25 +30,29 @@ static int ancestry_read(const struct peer *peer, const struct boot_id *boot, st
         return 0;
 }
 
-static bool ancestry_has(const struct ancestry *ancestry, const struct leader_id *leader) {
+/* 0: it is no ancestor; the nearer it is, the more. */
+static int ancestry_nearness(const struct ancestry *ancestry, const struct leader_id *leader) {
         for (size_t i = 0; i < ancestry->n; i++)
                 if (leader_id_equal(&ancestry->ids[i], leader))
-                        return true;
-        return false;
+                        return (int) (ANCESTORS_MAX - i);
+        return 0;
 }
 
-/* How sure it is that the process is in this session: 0 not at all. A counted one is the login itself; a
- * tracked one with the same audit session was opened inside it. */
+/* How sure it is that the process is in this session: 0 not at all. The audit session tells more than an
+ * ancestor. A counted session is the login itself, a tracked one was opened inside it. Of two leaders above
+ * the process (a login inside a login) the nearer one is meant. */
 static int session_fits(
         const struct session *session, const struct ancestry *ancestry, const struct boot_id *boot) {
-        int counted = session->class == CLASS_COUNTED;
+        bool is_counted = session->class == CLASS_COUNTED;
+        bool has_audit = session->audit_session != AUDIT_SESSION_UNSET &&
+                         session->audit_session == ancestry->audit_session;
+        int nearness = ancestry_nearness(ancestry, &session->leader);
 
         if (session->state != SESSION_LIVE || !boot_id_equal(&session->leader.boot, boot))
                 return 0;
-        if (session->audit_session != AUDIT_SESSION_UNSET &&
-                session->audit_session == ancestry->audit_session)
-                return 3 + counted;
-        return ancestry_has(ancestry, &session->leader) ? 1 + counted : 0;
+        if (!has_audit && nearness == 0)
+                return 0;
+        return (2 * has_audit + is_counted) * (ANCESTORS_MAX + 1) + nearness;
 }
 
 int caller_find_session(
