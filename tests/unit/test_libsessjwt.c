@@ -73,6 +73,21 @@ static void test_methods_without_parameters_send_none(void **state) {
         assert_null(strstr(s->calls[4], "sessionId"));
 }
 
+static void test_the_calls_of_keys_are_written_as_the_interface_has_them(void **state) {
+        struct server *s = *state;
+
+        SERVE(s, { ACCEPT }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" });
+        assert_int_equal(sessjwt_list_keys(s->c), 0);
+        assert_int_equal(sessjwt_rotate_key(s->c, false), 0);
+        assert_int_equal(sessjwt_rotate_key(s->c, true), 0);
+        server_end(s);
+        assert_non_null(strstr(s->calls[0], "\"org.sessjwt.ListKeys\""));
+        assert_null(strstr(s->calls[0], "more"));
+        assert_non_null(strstr(s->calls[1], "\"org.sessjwt.RotateKey\""));
+        assert_null(strstr(s->calls[1], "compromised"));
+        assert_non_null(strstr(s->calls[2], "{\"compromised\":true}"));
+}
+
 static void test_arguments_are_quoted_so_that_none_can_add_a_member(void **state) {
         struct server *s = *state;
 
@@ -123,6 +138,8 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
                 ERROR("org.sessjwt.RealmNotFound", "{\"realm\":\"d\"}"),
                 ERROR("org.sessjwt.StoreUnavailable", "{\"reason\":\"d\"}"),
                 ERROR("org.sessjwt.ConfigurationInvalid", "{\"message\":\"d\"}"),
+                ERROR("org.sessjwt.TooManyKeys", "{\"limit\":32}"),
+                ERROR("org.sessjwt.NotPublished", "{\"reason\":\"d\"}"),
                 ERROR("org.sessjwt.RefreshTokenReused", "{\"sessionId\":\"d\"}"),
                 ERROR("org.sessjwt.RefreshTokenExpired", "{\"sessionId\":\"d\"}"),
                 ERROR("org.sessjwt.InvalidRefreshToken", "{}"),
@@ -147,6 +164,8 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
                 { SESSJWT_E_REALM_NOT_FOUND, "d" },
                 { SESSJWT_E_STORE_UNAVAILABLE, "d" },
                 { SESSJWT_E_CONFIGURATION_INVALID, "d" },
+                { SESSJWT_E_TOO_MANY_KEYS, "32" },
+                { SESSJWT_E_NOT_PUBLISHED, "d" },
                 { SESSJWT_E_REFRESH_TOKEN_REUSED, "d" },
                 { SESSJWT_E_REFRESH_TOKEN_EXPIRED, "d" },
                 { SESSJWT_E_INVALID_REFRESH_TOKEN, NULL },
@@ -222,6 +241,7 @@ int main(void) {
                 SERVED(test_each_method_sends_its_name_and_its_parameters),
                 SERVED(test_a_null_argument_is_an_absent_parameter),
                 SERVED(test_methods_without_parameters_send_none),
+                SERVED(test_the_calls_of_keys_are_written_as_the_interface_has_them),
                 SERVED(test_arguments_are_quoted_so_that_none_can_add_a_member),
                 SERVED(test_a_required_argument_that_is_missing_sends_nothing),
                 SERVED(test_arguments_longer_than_a_call_are_refused),
