@@ -84,6 +84,13 @@ static int bind_here(const char *dir, const char *name, int type, mode_t mode) {
         return TAKE_FD(fd);
 }
 
+/* Everybody reaches the public socket in it, whatever the umask. */
+static int make_dir(const char *path) {
+        if (mkdir(path, 0755) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return chmod(path, 0755) < 0 ? -errno : 0;
+}
+
 int listeners_open(const char *runtime_dir, struct listeners *ret, char *error, unsigned long size) {
         struct listeners listeners = { .login = -1, .public = -1, .are_ours = true };
         int r;
@@ -95,8 +102,8 @@ int listeners_open(const char *runtime_dir, struct listeners *ret, char *error, 
                 snprintf(error, size, "systemd must hand over one SOCK_SEQPACKET and one SOCK_STREAM socket");
                 return r;
         }
-        if (mkdir(runtime_dir, 0755) < 0 && errno != EEXIST) {
-                r = -errno;
+        r = make_dir(runtime_dir);
+        if (r < 0) {
                 snprintf(error, size, "cannot make %s: %s", runtime_dir, strerror(-r));
                 return r;
         }
