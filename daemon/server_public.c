@@ -321,8 +321,9 @@ static void connection_go_on(struct server *server, struct connection *connectio
         update_interest(server, connection);
 }
 
-/* Calls that its peer sent before it left may wait behind the change: oneway ones are done all the same. It
- * is not watched any more, for epoll would say without end that the peer has left. */
+/* Calls that its peer sent before it left may wait behind a change, in flight or done in this round: oneway
+ * ones are done all the same. It is not watched any more, for epoll would say without end that the peer has
+ * left. */
 static void connection_has_hung_up(struct server *server, struct connection *connection) {
         connection->has_hung_up = true;
         (void) epoll_ctl(server->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
@@ -335,7 +336,7 @@ void server_public_event(struct server *server, uint32_t slot, uint32_t generati
         if (!connection)
                 return;
         if (events & (EPOLLERR | EPOLLHUP) && !(events & EPOLLIN)) {
-                if (connection->change_in_flight)
+                if (connection->change_in_flight || connection->is_ready)
                         connection_has_hung_up(server, connection);
                 else
                         connections_remove(server->connections, connection);
