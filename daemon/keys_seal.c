@@ -50,5 +50,9 @@ static int make_first(struct service *service) {
 int keys_load_seal(struct service *service) {
         int r = load_kept(service);
 
-        return r == STORE_NOT_FOUND ? make_first(service) : r;
+        if (r == STORE_NOT_FOUND)
+                r = make_first(service);
+        if (r == 0 && service->wrapping)
+                r = seal_bind(service->seal, service->wrapping->bytes, sizeof(service->wrapping->bytes));
+        return r;
 }

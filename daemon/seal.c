@@ -15,6 +15,8 @@
 #define RECORD_VERSION 1
 #define KEY_SIZE       (SEAL_RECORD_SIZE - 1) /* as long as the hash: RFC 7518 3.2 */
 
+_Static_assert(KEY_SIZE == SEAL_MAC_SIZE, "a MAC can be a key");
+
 struct seal {
         uint8_t key[KEY_SIZE];
 };
@@ -58,14 +60,34 @@ int seal_read(const void *record, size_t size, struct seal **ret) {
         return 0;
 }
 
-int seal_mac(const struct seal *seal, const void *bytes, size_t size, uint8_t ret[static SEAL_MAC_SIZE]) {
+static int hmac(
+        const void *key, size_t key_size, const void *bytes, size_t size, uint8_t ret[static SEAL_MAC_SIZE]) {
         unsigned length = 0;
         const uint8_t *mac;
 
         ERR_set_mark();
-        mac = HMAC(EVP_sha256(), seal->key, sizeof(seal->key), bytes, size, ret, &length);
+        mac = HMAC(EVP_sha256(), key, (int) key_size, bytes, size, ret, &length);
         ERR_pop_to_mark();
         return mac && length == SEAL_MAC_SIZE ? 0 : -EIO;
+}
+
+int seal_bind(struct seal *seal, const void *secret, size_t size) {
+        static const char domain[] = "sessjwt seal 1";
+        uint8_t kept[sizeof(domain) + KEY_SIZE];
+        _cleanup_(cleanup_mac) uint8_t bound[SEAL_MAC_SIZE] = { 0 };
+        int r;
+
+        memcpy(kept, domain, sizeof(domain));
+        memcpy(kept + sizeof(domain), seal->key, KEY_SIZE);
+        r = hmac(secret, size, kept, sizeof(kept), bound);
+        if (r == 0)
+                memcpy(seal->key, bound, KEY_SIZE);
+        OPENSSL_cleanse(kept, sizeof(kept));
+        return r;
+}
+
+int seal_mac(const struct seal *seal, const void *bytes, size_t size, uint8_t ret[static SEAL_MAC_SIZE]) {
+        return hmac(seal->key, sizeof(seal->key), bytes, size, ret);
 }
 
 int seal_check(

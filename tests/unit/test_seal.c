@@ -54,6 +54,23 @@ static void test_a_kept_seal_is_the_same_and_another_is_not(void **state) {
         assert_int_equal(seal_check(other, text, sizeof(text), mac), SEAL_BROKEN);
 }
 
+static void test_a_seal_is_bound_to_a_secret_that_is_not_kept_with_it(void **state) {
+        _cleanup_(seal_free) struct seal *seal = NULL, *same = NULL, *other = NULL;
+        uint8_t record[SEAL_RECORD_SIZE], plain[SEAL_MAC_SIZE], mac[SEAL_MAC_SIZE];
+
+        assert_int_equal(seal_make(&seal, record), 0);
+        assert_int_equal(seal_read(record, sizeof(record), &same), 0);
+        assert_int_equal(seal_read(record, sizeof(record), &other), 0);
+        assert_int_equal(seal_mac(seal, text, sizeof(text), plain), 0);
+        assert_int_equal(seal_bind(seal, "secret", 6), 0);
+        assert_int_equal(seal_bind(same, "secret", 6), 0);
+        assert_int_equal(seal_bind(other, "secreT", 6), 0);
+        assert_int_equal(seal_mac(seal, text, sizeof(text), mac), 0);
+        assert_int_equal(seal_check(same, text, sizeof(text), mac), 0);
+        assert_int_equal(seal_check(other, text, sizeof(text), mac), SEAL_BROKEN);
+        assert_int_equal(seal_check(seal, text, sizeof(text), plain), SEAL_BROKEN);
+}
+
 static void test_every_bit_counts(void **state) {
         _cleanup_(seal_free) struct seal *seal = NULL;
         uint8_t record[SEAL_RECORD_SIZE], mac[SEAL_MAC_SIZE];
@@ -95,6 +112,7 @@ int main(void) {
                 cmocka_unit_test(test_a_mac_is_that_of_openssl_under_the_kept_key),
                 cmocka_unit_test(test_the_mac_of_the_standard_s_own_example),
                 cmocka_unit_test(test_a_kept_seal_is_the_same_and_another_is_not),
+                cmocka_unit_test(test_a_seal_is_bound_to_a_secret_that_is_not_kept_with_it),
                 cmocka_unit_test(test_every_bit_counts),
                 cmocka_unit_test(test_a_broken_record_is_refused),
         };
