@@ -149,6 +149,9 @@ static void change_done(struct change *change, void *userdata) {
         }
         tell_events(&change->effects);
         tell_leaders(&change->effects, server->leaders, &no_pidfd);
+        /* What is signed now is signed by the key of now: that of its arrival may have been revoked since. */
+        keyring_free(&q->keyring);
+        q->keyring = keyring_ref(server->service.keyring);
         if (change->result == 0 && q->answer)
                 change->result = q->answer(q);
         HOOK("before-reply");
