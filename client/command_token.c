@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/bytes.h"
 #include "client/cleanup.h"
 
 /* The tokens of the reply, one a line. Returns the exit status. */
@@ -45,23 +46,6 @@ int command_token(struct command *command) {
         return r == 0 ? print_tokens(command, command->refresh) : fail_call(command, r);
 }
 
-/* Reads at most max bytes. The number of bytes, or negative errno. */
-static ssize_t read_all(int fd, char *bytes, size_t max) {
-        size_t size = 0;
-
-        while (size < max) {
-                ssize_t n = read(fd, bytes + size, max - size);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n == 0)
-                        break;
-                if (n > 0)
-                        size += (size_t) n;
-        }
-        return (ssize_t) size;
-}
-
 /* White space around a token is not part of it. (WLCG Bearer Token Discovery strips both ends, too.) */
 static char *strip(char *text, size_t size) {
         while (size > 0 && isspace((unsigned char) text[size - 1]))
@@ -85,7 +69,7 @@ static int read_token(struct command *command, char buf[static 2 * TOKEN_MAX + 1
 
         if (strcmp(file, "-") != 0)
                 fd = opened = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        size = fd < 0 ? -errno : read_all(fd, buf, 2 * TOKEN_MAX);
+        size = fd < 0 ? -errno : bytes_read(fd, buf, 2 * TOKEN_MAX);
         if (size < 0) {
                 /* what looks like a token is not repeated on a terminal */
                 fprintf(stderr, "sessjwt: Cannot read %s: %s\n", is_token_like(file) ? "that file" : file,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "client/hex.h"
 #include "client/json_number.h"
 #include "client/protocol.h"
 #include "client/utf8.h"
@@ -18,14 +19,11 @@ static bool hex_escape(const char *p, const char *end, uint32_t *ret) {
         if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
                 return false;
         for (int i = 2; i < 6; i++) {
-                char c = p[i];
+                int digit = hex_digit_any_case(p[i]);
 
-                if (c >= '0' && c <= '9')
-                        code = code << 4 | (uint32_t) (c - '0');
-                else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
-                        code = code << 4 | ((uint32_t) (c | 0x20) - 'a' + 10);
-                else
+                if (digit < 0)
                         return false;
+                code = code << 4 | (uint32_t) digit;
         }
         *ret = code;
         return true;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/bytes.h"
 #include "client/cleanup.h"
 #include "client/keyset.h"
 #include "client/protocol.h"
@@ -169,30 +170,11 @@ static const struct sessjwt_claims *show(const struct token_entry *entry) {
         return &shown->claims;
 }
 
-static int read_all(int fd, char *buf, size_t size, size_t *ret_size) {
-        size_t n = 0;
-
-        while (n < size) {
-                ssize_t k = read(fd, buf + n, size - n);
-
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0)
-                        return -errno;
-                if (k == 0)
-                        break;
-                n += (size_t) k;
-        }
-        *ret_size = n;
-        return 0;
-}
-
 static int read_keys(const struct sessjwt_verifier *verifier, struct keyset **ret) {
         _cleanup_(cleanup_free) char *path = NULL, *text = malloc(JWKS_MAX + 1);
         _cleanup_(cleanup_close) int fd = -1;
         struct stat st;
-        size_t size = 0;
-        int r;
+        ssize_t n;
 
         if (!text || asprintf(&path, "%s/" SESSJWT_JWKS_NAME, verifier->directory) < 0) {
                 path = NULL; /* asprintf leaves it undefined */
@@ -203,8 +185,8 @@ static int read_keys(const struct sessjwt_verifier *verifier, struct keyset **re
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return -EBADMSG;
-        r = read_all(fd, text, JWKS_MAX + 1, &size); /* one more than a key set may have, which it will say */
-        return r < 0 ? r : keyset_read(text, size, ret);
+        n = bytes_read(fd, text, JWKS_MAX + 1); /* one more than a key set may have, which it will say */
+        return n < 0 ? (int) n : keyset_read(text, (size_t) n, ret);
 }
 
 static int reload_keys(struct sessjwt_checker *c) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/cleanup.h"
+#include "client/hex.h"
 
 #ifdef SESSJWT_TEST_HOOKS
 /* SESSJWT_TEST_CLOCK: a file of two int64, microseconds to add to the wall and the boot clock. */
@@ -57,14 +58,6 @@ usec_t clock_from_boot(usec_t boot) {
         boot += (usec_t) clock_offsets()[1];
 #endif
         return boot;
-}
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return -1;
 }
 
 static int boot_id_read(const char *text, struct boot_id *ret) {

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "client/bytes.h"
 #include "client/cleanup.h"
 
 static int __attribute__((format(printf, 4, 5)))
@@ -50,22 +51,18 @@ static int check_trust(const char *path, const struct stat *status, char *error,
 /* Up to max + 1 bytes, so that a file which grew meanwhile is found out. */
 static int read_all(int fd, size_t max, char **ret, size_t *ret_size) {
         _cleanup_(cleanup_free) char *text = malloc(max + 2);
-        size_t length = 0;
         ssize_t n;
 
         if (!text)
                 return -ENOMEM;
-        do {
-                n = read(fd, text + length, max + 1 - length);
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                length += n > 0 ? (size_t) n : 0;
-        } while (n != 0 && length <= max);
-        if (length > max)
+        n = bytes_read(fd, text, max + 1);
+        if (n < 0)
+                return (int) n;
+        if ((size_t) n > max)
                 return -E2BIG;
-        text[length] = '\0';
+        text[n] = '\0';
         *ret = TAKE(text);
-        *ret_size = length;
+        *ret_size = (size_t) n;
         return 0;
 }
 

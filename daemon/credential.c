@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/bytes.h"
 #include "client/cleanup.h"
+#include "client/hex.h"
 
 #define TEXT_MAX (2 * CREDENTIAL_SIZE_MAX + 1)
 
@@ -29,35 +31,10 @@ static int open_file(const char *name) {
         return fd < 0 ? -errno : fd;
 }
 
-/* At most size bytes; more are seen as one too many. */
-static ssize_t read_all(int fd, uint8_t *buf, size_t size) {
-        size_t length = 0;
-
-        while (length < size) {
-                ssize_t n = read(fd, buf + length, size - length);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                length += (size_t) n;
-        }
-        return (ssize_t) length;
-}
-
-static int hex_digit(uint8_t c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static int read_hex(const uint8_t *text, uint8_t *ret, size_t size) {
         for (size_t i = 0; i < size; i++) {
-                int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+                int high = hex_digit_any_case((char) text[2 * i]);
+                int low = hex_digit_any_case((char) text[2 * i + 1]);
 
                 if (high < 0 || low < 0) {
                         explicit_bzero(ret, i);
@@ -75,7 +52,7 @@ int credential_read(const char *name, uint8_t *ret, size_t size) {
 
         if (fd < 0)
                 return fd == -ENOENT ? CREDENTIAL_NONE : fd;
-        n = read_all(fd, text, sizeof(text));
+        n = bytes_read(fd, text, sizeof(text)); /* one more than fits is one too many */
         if (n < 0)
                 return (int) n;
         if ((size_t) n == size) {

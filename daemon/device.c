@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/digest.h"
+#include "client/hex.h"
 #include "daemon/sshkey.h"
 
 #define KEY_NAME_CHARACTERS 8  /* of the fingerprint, in the device's name */
@@ -284,27 +285,21 @@ int device_recognise(const struct device_facts *facts, struct device *ret) {
 /* ---- ids and names ---- */
 
 void device_id_write(const struct device_id *id, char ret[static DEVICE_ID_TEXT_SIZE]) {
-        static const char digits[] = "0123456789abcdef";
-
-        for (size_t i = 0; i < sizeof(id->bytes); i++) {
-                *ret++ = digits[id->bytes[i] >> 4];
-                *ret++ = digits[id->bytes[i] & 15];
-        }
-        *ret = '\0';
+        hex_write(id->bytes, sizeof(id->bytes), ret);
+        ret[DEVICE_ID_TEXT_SIZE - 1] = '\0';
 }
 
 int device_id_read(const char *text, struct device_id *ret) {
-        static const char digits[] = "0123456789abcdef";
         struct device_id id = { 0 };
 
         if (strnlen(text, DEVICE_ID_TEXT_SIZE) != DEVICE_ID_TEXT_SIZE - 1)
                 return -EINVAL;
         for (size_t i = 0; i < DEVICE_ID_TEXT_SIZE - 1; i++) {
-                const char *digit = strchr(digits, text[i]);
+                int digit = hex_digit(text[i]);
 
-                if (!digit)
+                if (digit < 0)
                         return -EINVAL;
-                id.bytes[i / 2] = (uint8_t) (id.bytes[i / 2] << 4 | (digit - digits));
+                id.bytes[i / 2] = (uint8_t) (id.bytes[i / 2] << 4 | digit);
         }
         *ret = id;
         return 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/bytes.h"
 #include "client/cleanup.h"
 
 #define PROC_TEXT_MAX 4096
@@ -17,21 +18,14 @@
 /* Reads a small file of /proc whole. Returns its length or negative errno. */
 static ssize_t proc_read(const char *path, char *buf, size_t size) {
         _cleanup_(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-        size_t length = 0;
+        ssize_t n;
 
         if (fd < 0)
                 return errno == ENOENT ? -ESRCH : -errno;
-        while (length < size - 1) {
-                ssize_t n = read(fd, buf + length, size - 1 - length);
-
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                length += (size_t) n;
-        }
-        buf[length] = '\0';
-        return (ssize_t) length;
+        n = bytes_read(fd, buf, size - 1);
+        if (n >= 0)
+                buf[n] = '\0';
+        return n;
 }
 
 int process_read(pid_t pid, struct process *ret) {

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client/hex.h"
+
 #define TIME_BITS 60 /* 48 of milliseconds, 12 of their fraction */
 #define TIME_MAX  ((UINT64_C(1) << TIME_BITS) - 1)
 
@@ -48,7 +50,6 @@ static bool is_dash(int position) {
 }
 
 void sid_write(const struct sid *sid, char ret[static SID_TEXT_MAX + 1]) {
-        static const char digits[] = "0123456789abcdef";
         const uint8_t *byte = sid->bytes;
 
         for (int i = 0; i < SID_TEXT_MAX;) {
@@ -56,18 +57,10 @@ void sid_write(const struct sid *sid, char ret[static SID_TEXT_MAX + 1]) {
                         ret[i++] = '-';
                         continue;
                 }
-                ret[i++] = digits[*byte >> 4];
-                ret[i++] = digits[*byte++ & 15];
+                hex_write(byte++, 1, ret + i);
+                i += 2;
         }
         ret[SID_TEXT_MAX] = '\0';
-}
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return -1;
 }
 
 int sid_read(const char *text, struct sid *ret) {
