@@ -44,24 +44,24 @@ static void log_escape(const char *text, char *ret, size_t size) {
 }
 
 void log_line(int priority, const char *format, ...) {
-        char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
+        char line[LOG_LINE_MAX];
         va_list args;
 
         va_start(args, format);
-        vsnprintf(raw, sizeof(raw), format, args);
+        vsnprintf(line, sizeof(line), format, args);
         va_end(args);
-        log_escape(raw, line, sizeof(line));
         log_event(priority, NULL, line, NULL, 0);
 }
 
 void log_event(
         int priority, const char *event, const char *line, const struct log_field *fields, size_t n_fields) {
-        char text[LOG_FIELDS_MAX + 3][LOG_LINE_MAX];
+        char text[LOG_FIELDS_MAX + 3][LOG_LINE_MAX], message[LOG_LINE_MAX - sizeof("MESSAGE=")];
         struct iovec iov[LOG_FIELDS_MAX + 3];
         int n = 0;
 
+        log_escape(line, message, sizeof(message));
         snprintf(text[n++], LOG_LINE_MAX, "PRIORITY=%d", priority);
-        snprintf(text[n++], LOG_LINE_MAX, "MESSAGE=%s", line);
+        snprintf(text[n++], LOG_LINE_MAX, "MESSAGE=%s", message);
         if (event)
                 snprintf(text[n++], LOG_LINE_MAX, "SESSJWT_EVENT=%s", event);
         for (size_t i = 0; i < n_fields && i < LOG_FIELDS_MAX; i++) {
@@ -74,7 +74,7 @@ void log_event(
         }
         if (!log_is_journal()) {
                 if (priority < LOG_DEBUG)
-                        dprintf(STDERR_FILENO, "%s\n", line);
+                        dprintf(STDERR_FILENO, "%s\n", message);
                 return;
         }
         for (int i = 0; i < n; i++)
