@@ -57,32 +57,47 @@ static void put_claims(struct json_writer *w, const struct claims *claims) {
                 json_member_string(w, "dev", claims->device_id);
 }
 
-/* The store decides: the session must be there, live, and this user's. */
-static int check_session(struct request *q, const struct claims *claims) {
-        struct session session;
-        struct sid sid;
-        int r;
-
-        if (sid_read(claims->session_id, &sid) < 0)
-                return REASON_MALFORMED;
-        r = store_find_session(q->txn, &sid, &session);
-        if (r < 0)
-                return r;
-        if (r == STORE_NOT_FOUND || !session_is_valid(&session, &q->service->boot, q->now.boot) ||
-                session.uid != claims->uid || strcmp(session.user, claims->subject) != 0 ||
-                strcmp(session.realm, claims->realm) != 0)
-                return REASON_REVOKED;
-        return 0;
+/* Tokens live by the status page's time, as for every verifier: a clock that is set back revives none. */
+static usec_t token_time(const struct request *q) {
+        return status_time(q->service->status, q->now.wall);
 }
 
-/* From REASON_EXPIRED on the signature was good, so the claims say whose token it was. */
-static bool may_know_reason(const struct request *q, int reason, const struct claims *claims) {
-        return q->peer.is_admin || (reason >= REASON_EXPIRED && claims->uid == q->peer.uid);
+/* As a verifier in any other process, with our own keys and page. The byte is stored before anybody hears of
+ * an end, so the store need not be asked. -EAGAIN: another round has signatures left; garbage of one delays
+ * nobody else. */
+static int verify(struct request *q, const struct verify_rules *rules, const char *token,
+        const struct token_entry **ret_entry) {
+        struct service *service = q->service;
+        struct status_view view = status_view(service->status);
+        struct verify v = { .keys = service->keyset, .status = &view, .cache = service->tokens_seen };
+        struct token_entry *entry = NULL;
+        int r;
+
+        /* Here alone it is raised and read on one thread. */
+        v.generation = status_generation(service->status);
+        if (service->seen_generation != v.generation) {
+                token_cache_clear(v.cache);
+                service->seen_generation = v.generation;
+        }
+        r = verify_seen(&v, rules, token, strlen(token), &entry);
+        if (r == VERIFY_UNSEEN && *q->signature_checks == 0)
+                return -EAGAIN;
+        if (r == VERIFY_UNSEEN) {
+                --*q->signature_checks;
+                r = verify_first(&v, rules, token, strlen(token), &entry);
+        }
+        *ret_entry = entry;
+        return r == VERIFY_OUTDATED ? REASON_REVOKED : r; /* an index that the page does not reach */
+}
+
+/* The signature was good if there is an entry, so its claims say whose token it was. */
+static bool may_know_reason(const struct request *q, const struct token_entry *entry) {
+        return q->peer.is_admin || (entry && entry->claims.uid == q->peer.uid);
 }
 
 int on_introspect(struct request *q) {
         struct introspect_params p = { 0 };
-        struct claims claims = { 0 };
+        const struct token_entry *entry;
         char realm[REALM_MAX + 1];
         int r;
 
@@ -92,25 +107,22 @@ int on_introspect(struct request *q) {
         r = api_find_realm(q, p.realm, realm);
         if (r)
                 return r;
-        if (*q->signature_checks == 0)
-                return API_AGAIN; /* garbage of one delays nobody else */
-        --*q->signature_checks;
-        r = verify_token(q->service->keyset,
+        r = verify(q,
                 &(struct verify_rules){ .issuer = q->config->issuer,
                         .audience = *p.audience ? p.audience : NULL,
                         .realm = realm,
                         .typ = q->config->typ,
-                        .now = (int64_t) (q->now.wall / USEC_PER_SEC),
+                        .now = (int64_t) (token_time(q) / USEC_PER_SEC),
                         .leeway = LEEWAY_SEC },
-                p.token, strlen(p.token), &claims);
-        if (r == 0)
-                r = check_session(q, &claims);
+                p.token, &entry);
+        if (r == -EAGAIN)
+                return API_AGAIN;
         if (r < 0)
                 return r;
         json_member_bool(&q->reply, "active", r == 0);
         if (r == 0)
-                put_claims(&q->reply, &claims);
-        else if (may_know_reason(q, r, &claims))
+                put_claims(&q->reply, &entry->claims);
+        else if (may_know_reason(q, entry))
                 json_member_string(&q->reply, "reason", reason_name(r));
         return 0;
 }
@@ -150,7 +162,7 @@ static int mint(struct request *q, const struct session *session, const char *au
                         .role = policy->role_default,
                         .roles = roles,
                         .n_roles = 1,
-                        .now_wall = q->now.wall,
+                        .now_wall = token_time(q),
                         .access_ttl = policy->access_ttl,
                         .random = random },
                 token, TOKEN_MAX + 1, &length, ret_expires);
@@ -167,7 +179,7 @@ int api_mint(struct request *q, const struct session *session, const char *audie
                 return r;
         json_member_string(&q->reply, "accessToken", token);
         json_member_string(&q->reply, "tokenType", "Bearer");
-        json_member_integer(&q->reply, "expiresIn", expires - (int64_t) (q->now.wall / USEC_PER_SEC));
+        json_member_integer(&q->reply, "expiresIn", expires - (int64_t) (token_time(q) / USEC_PER_SEC));
         clock_write((usec_t) expires * USEC_PER_SEC, text);
         json_member_string(&q->reply, "expiresAt", text);
         sid_write(&session->sid, sid);

@@ -28,6 +28,25 @@ void effects_clear(struct effects *effects) {
         effects->n = 0;
 }
 
+bool effects_is_end(const struct effect *effect) {
+        enum effect_kind kind = effect->kind;
+
+        return kind == EFFECT_SESSION_ENDING || kind == EFFECT_SESSION_ENDED || kind == EFFECT_SESSION_GONE ||
+               kind == EFFECT_END_NOT_KEPT;
+}
+
+void effects_keep_ends(struct effects *effects) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < effects->n; i++) {
+                if (!effects_is_end(&effects->items[i]))
+                        continue;
+                effects->items[n] = effects->items[i];
+                effects->items[n++].kind = EFFECT_END_NOT_KEPT;
+        }
+        effects->n = n;
+}
+
 void effects_free(struct effects *effects) {
         free(effects->items);
         *effects = (struct effects){ 0 };

@@ -15,7 +15,8 @@ enum effect_kind {
         EFFECT_SESSION_ENDING,     /* live -> ending: its leader is to go */
         EFFECT_SESSION_ENDED,      /* live -> gone */
         EFFECT_SESSION_GONE,       /* ending -> gone: its leader went */
-        EFFECT_SESSION_SPARED,     /* enforce = no: what would have happened; nothing was changed */
+        EFFECT_END_NOT_KEPT,   /* an end that stands, for which the store had no room: to be tried again */
+        EFFECT_SESSION_SPARED, /* enforce = no: what would have happened; nothing was changed */
         EFFECT_DEVICE_NEW,
         /* Of signing keys: note is the kid, and there is no session. */
         EFFECT_KEY_MADE,
@@ -32,6 +33,7 @@ enum initiator { BY_SYSTEM = 1, BY_USER, BY_ADMIN, BY_POLICY };
 struct effect {
         enum effect_kind kind;
         enum initiator initiator;
+        bool is_over;           /* the login is over by itself: its leader has gone or has closed */
         struct session session; /* as it is after the change */
         char note[EFFECT_NOTE_MAX +
                   1]; /* for people: from where the evicting login came, the reason given, … */
@@ -48,6 +50,10 @@ int effects_add(struct effects *effects, enum effect_kind kind, enum initiator i
         const struct session *session, const char *note);
 /* Forgets them, keeps the memory: before a change is run again. */
 void effects_clear(struct effects *effects);
+/* An end of a session, kept or not. */
+bool effects_is_end(const struct effect *effect);
+/* Nothing of it was kept, yet its ends stand: they become EFFECT_END_NOT_KEPT, the others are forgotten. */
+void effects_keep_ends(struct effects *effects);
 void effects_free(struct effects *effects);
 
 const char *initiator_name(enum initiator initiator); /* "system", "user", "admin", "policy" */

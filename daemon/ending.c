@@ -46,26 +46,22 @@ struct ending {
 
 static int keep_ending(struct store_txn *txn, struct session *session, const struct ending *how,
         int may_signal, struct effects *effects) {
-        enum effect_kind kind;
-        int r;
+        int r, outcome;
 
         if (may_signal < 0)
                 return may_signal;
-        switch (session_end(session, how->end, may_signal)) {
-        case SESSION_BECAME_ENDING:
-                kind = EFFECT_SESSION_ENDING;
-                r = store_put_session(txn, session);
-                break;
-        case SESSION_BECAME_ENDED:
-                kind = EFFECT_SESSION_ENDED;
-                r = store_remove_session(txn, &session->sid);
-                break;
-        default:
+        outcome = session_end(session, how->end, may_signal);
+        if (outcome == SESSION_WAS_ENDING)
                 return 0;
-        }
-        if (r)
-                return r < 0 ? r : -ENOENT;
-        return effects_add(effects, kind, how->initiator, session, how->note);
+        /* Said before it is kept: an end for which the store has no room stands all the same. */
+        r = effects_add(effects,
+                outcome == SESSION_BECAME_ENDING ? EFFECT_SESSION_ENDING : EFFECT_SESSION_ENDED,
+                how->initiator, session, how->note);
+        if (r < 0)
+                return r;
+        r = outcome == SESSION_BECAME_ENDING ? store_put_session(txn, session)
+                                             : store_remove_session(txn, &session->sid);
+        return r > 0 ? -ENOENT : r;
 }
 
 int ending_end(struct store_txn *txn, struct session *session, enum session_end end, enum initiator initiator,
@@ -87,9 +83,11 @@ int ending_finish(
         int r;
 
         session_finish(session, end);
-        r = store_remove_session(txn, &session->sid);
-        if (r)
-                return r < 0 ? r : -ENOENT;
-        return effects_add(
+        r = effects_add(
                 effects, was_ending ? EFFECT_SESSION_GONE : EFFECT_SESSION_ENDED, BY_SYSTEM, session, NULL);
+        if (r < 0)
+                return r;
+        effects->items[effects->n - 1].is_over = true;
+        r = store_remove_session(txn, &session->sid);
+        return r > 0 ? -ENOENT : r;
 }

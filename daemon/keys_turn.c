@@ -78,6 +78,20 @@ static int make(struct store_txn *txn, const struct wrapping_key *wrapping, cons
         return tell(effects, EFFECT_KEY_MADE, BY_SYSTEM, kid);
 }
 
+/* What ends from here on ends under the key that signs from here on: its status index rests for as long as
+ * that one is published. */
+static int keep_sequence(struct store_txn *txn) {
+        struct rotation rotation;
+        const struct rotation_key *active;
+        int r;
+
+        r = keys_read(txn, &rotation);
+        if (r < 0)
+                return r;
+        active = rotation_find(&rotation, KEY_ACTIVE);
+        return active ? store_put_key_sequence(txn, active->head.sequence) : 0;
+}
+
 /* There is always one that signs, and one that is published ahead. */
 static int make_missing(struct store_txn *txn, const struct wrapping_key *wrapping, struct rotation *rotation,
         const struct rotation_rule *rule, struct effects *effects) {
@@ -131,7 +145,8 @@ int keys_tend(struct store_txn *txn, const struct wrapping_key *wrapping, const 
         r = keep(txn, &rotation);
         if (r < 0)
                 return r;
-        return make_missing(txn, wrapping, &rotation, rule, effects);
+        r = make_missing(txn, wrapping, &rotation, rule, effects);
+        return r < 0 ? r : keep_sequence(txn);
 }
 
 int keys_rotate(struct store_txn *txn, const struct wrapping_key *wrapping, const struct rotation_rule *rule,
@@ -157,6 +172,8 @@ int keys_rotate(struct store_txn *txn, const struct wrapping_key *wrapping, cons
         if (r < 0)
                 return r;
         r = make_missing(txn, wrapping, &rotation, rule, effects);
+        if (r == 0)
+                r = keep_sequence(txn);
         return r < 0 ? r : keys_read(txn, ret);
 }
 

@@ -133,7 +133,8 @@ static int make_session(const struct login *login, const struct policy *policy, 
                                  name_list_has(&login->config->uncounted_keys, device->identity));
         if (policy->session_ttl && !exempt) {
                 session.deadline_boot = now.boot + policy->session_ttl;
-                session.deadline_wall = now.wall + policy->session_ttl;
+                /* By the time that tokens live by: none outlives its session. */
+                session.deadline_wall = status_time(login->service->status, now.wall) + policy->session_ttl;
         }
         device_source_ip(&device_facts, session.ip);
         snprintf(session.realm, sizeof(session.realm), "%s", frame->realm);
@@ -294,6 +295,20 @@ static void mint_sid(struct login *login, struct moment now, struct session *ses
         sid_mint(&login->service->last_sid, now.wall, random, &session->sid);
 }
 
+/* Once a login, however often it is run: login_done gives it back if no session has it then. */
+static int pick_status_index(struct login *login, struct session *session) {
+        int r;
+
+        if (!login->has_status_index) {
+                r = status_pick(login->service->status, &login->status_index);
+                if (r < 0)
+                        return r;
+                login->has_status_index = true;
+        }
+        session->status_index = login->status_index;
+        return 0;
+}
+
 static int login_open(struct login *login, struct store_txn *txn, struct moment now) {
         _cleanup_(cleanup_free) struct policy_row *rows = NULL;
         struct policy_facts facts = policy_facts_of(&login->frame);
@@ -315,6 +330,9 @@ static int login_open(struct login *login, struct store_txn *txn, struct moment 
                 return r;
         snprintf(session.device_name, sizeof(session.device_name), "%s", device.name);
         mint_sid(login, now, &session);
+        r = pick_status_index(login, &session);
+        if (r < 0)
+                return r;
 
         if (device.state == DEVICE_BLOCKED && session.class == CLASS_COUNTED &&
                 !policy_is_exempt(policy, &facts)) /* an uncounted key too */

@@ -20,6 +20,8 @@ struct login {
         struct leader_id leader; /* pid 0: not known, or gone already */
         int fd;                  /* the module's connection: looked at for a hang-up, never written here */
         struct frame_reply reply;
+        uint64_t status_index; /* of the session that it opens, the same when it is run again */
+        bool has_status_index;
         bool answer_is_awaited; /* false: the module had given up when this was taken up */
 };
 

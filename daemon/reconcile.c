@@ -58,6 +58,9 @@ static int reconcile_slice(
                 r = store_next_session_by_user(txn, cursor, &session);
                 if (r == 0)
                         r = reconcile_session(service, leaders, txn, &session, &effects, now);
+                if (r == 0 && session.state != SESSION_ENDED) /* else its index rests */
+                        r = status_claim(
+                                service->status, session.status_index, session.state == SESSION_LIVE);
         }
         if (r < 0)
                 return r;
@@ -67,6 +70,27 @@ static int reconcile_slice(
         tell_events(&effects);
         terminate_run(leaders, service->store, now.boot);
         return r;
+}
+
+/* All but the bytes of those that live is invalid: whatever a crash left, and whoever wrote it. */
+static int mend_status(struct service *service) {
+        _cleanup_(store_abort) struct store_txn *txn = NULL;
+        struct store_cursor cursor = { 0 };
+        uint64_t index;
+        int r;
+
+        r = store_begin_read(service->store, &txn);
+        if (r < 0)
+                return r;
+        while ((r = store_next_retired(txn, &cursor, &index)) == 0) {
+                r = status_claim(service->status, index, false);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+        status_mend(service->status);
+        return 0;
 }
 
 int reconcile(struct service *service, struct leaders *leaders, struct moment now) {
@@ -84,5 +108,5 @@ int reconcile(struct service *service, struct leaders *leaders, struct moment no
         do
                 r = reconcile_slice(service, leaders, &cursor, now);
         while (r == 0);
-        return r < 0 ? r : 0;
+        return r < 0 ? r : mend_status(service);
 }

@@ -61,6 +61,7 @@ static const struct field session_fields[] = {
         U64(session, deadline_wall),
         ENUM(session, state, SESSION_LIVE, SESSION_ENDED),
         ENUM(session, end, END_NONE, _END_MAX - 1),
+        U64(session, status_index),
         TEXT(session, realm, 1),
         TEXT(session, user, 1),
         TEXT(session, service, 0),

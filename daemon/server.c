@@ -79,6 +79,7 @@ static void take_reload(struct server *server) {
         if (r == 0) {
                 config_unref(&server->config);
                 server->config = config;
+                token_cache_clear(server->service.tokens_seen); /* they were judged by the old `typ` */
                 server_tend_keys(server);
                 log_line(LOG_INFO, "configuration reloaded");
         } else
@@ -100,10 +101,14 @@ static usec_t next_due(const struct server *server) {
                 due = server->expiry_due;
         if (server->keys_due < due)
                 due = server->keys_due;
+        if (server->heartbeat_due < due)
+                due = server->heartbeat_due;
         return termination < due ? termination : due;
 }
 
 static void run_due(struct server *server) {
+        if (server->heartbeat_due <= server->now.boot)
+                server_beat(server);
         if (server->expiry_due <= server->now.boot)
                 server_expire(server);
         if (server->keys_due <= server->now.boot)
@@ -234,6 +239,20 @@ static int open_public_files(struct server *server) {
         return r;
 }
 
+static int open_status(struct server *server) {
+        _cleanup_(cleanup_close) int dir = publish_open(server->options->runtime_dir);
+        uint8_t id[16];
+        int r = dir;
+
+        store_id(server->service.store, id);
+        if (r >= 0)
+                r = status_open(dir, id, &server->service.status);
+        if (r < 0)
+                log_line(LOG_ERR, "cannot open %s/%s/%s: %s", server->options->runtime_dir,
+                        SESSJWT_PUBLIC_DIR_NAME, SESSJWT_STATUS_NAME, strerror(-r));
+        return r;
+}
+
 static int open_loop(struct server *server) {
         sigset_t signals;
         int r;
@@ -321,6 +340,10 @@ static int server_open(struct server *server) {
         if (r >= 0)
                 r = open_public_files(server);
         if (r >= 0)
+                r = open_status(server);
+        if (r >= 0)
+                r = token_cache_new(0, &server->service.tokens_seen);
+        if (r >= 0)
                 r = leaders_new(max_leaders, &server->leaders);
         if (r >= 0)
                 r = reconcile(&server->service, server->leaders, server->now);
@@ -339,11 +362,16 @@ static int server_open(struct server *server) {
                 server_find_expiry(server);
         if (r >= 0)
                 server_find_keys_due(server);
+        if (r >= 0)
+                server_beat(server);
+        if (r >= 0)
+                server_release_indices(server);
         return r;
 }
 
 /* What was posted is run and answered; sessions and connections of users live on without us. */
 static void server_close(struct server *server) {
+        server->is_stopping = true;
         if (server->turn) {
                 turn_stop(server->turn);
                 server_take_done(server);
@@ -368,6 +396,9 @@ static void server_close(struct server *server) {
         keyset_free(&server->service.keyset);
         keyring_free(&server->service.keyring);
         wrapping_key_free(&server->service.wrapping);
+        token_cache_free(&server->service.tokens_seen);
+        status_close(&server->service.status);
+        effects_free(&server->unkept);
         seal_free(&server->service.seal);
         store_close(&server->service.store);
         config_unref(&server->config);

@@ -23,6 +23,7 @@ void server_take_done(struct server *server) {
                 change->done(change, server);
         }
         server_find_expiry(server);
+        server_release_indices(server);
         if (turn_has_failed(server->turn) && !server->is_stopping) {
                 log_line(LOG_CRIT,
                         "the store failed to commit; ending, so that the next start reads what is there");
@@ -46,6 +47,7 @@ static void own_change_done(struct change *change, void *userdata) {
 
         if (change->result < 0)
                 log_line(LOG_ERR, "a change could not be kept: %s", strerror(-change->result));
+        server_tell_status(server, &change->effects);
         tell_events(&change->effects);
         tell_leaders(&change->effects, server->leaders, &no_pidfd);
         tell_logins(&change->effects, server->leaders, server->now.boot);
@@ -62,6 +64,7 @@ static struct own_change *own_change_post(struct server *server, const struct ow
         }
         *change = *what;
         change->change.lane = LANE_INTERNAL;
+        change->change.ends_stand = true;
         turn_post(server->turn, &change->change);
         return change;
 }

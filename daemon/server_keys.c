@@ -18,6 +18,7 @@
 
 /* Verifiers of this host must not go on with keys that they have in memory. */
 static void raise_generation(struct server *server) {
+        status_raise_generation(server->service.status);
 }
 
 static int apply(struct server *server) {

@@ -181,6 +181,19 @@ static struct login *make_login(
         return TAKE(login);
 }
 
+/* No session has it: the login was refused, failed, or left no row. */
+static void give_back_status_index(struct server *server, const struct login *login) {
+        const struct effects *effects = &login->change.effects;
+
+        if (!login->has_status_index)
+                return;
+        for (size_t i = 0; i < effects->n; i++)
+                if (effects->items[i].kind == EFFECT_SESSION_OPENED ||
+                        effects->items[i].kind == EFFECT_SESSION_DENIED)
+                        return;
+        status_give_back(server->service.status, login->status_index);
+}
+
 static void login_done(struct change *change, void *userdata) {
         struct login *login = (struct login *) change;
         struct server *server = userdata;
@@ -193,6 +206,8 @@ static void login_done(struct change *change, void *userdata) {
                 opened = true;
                 sid = change->effects.items[i].session.sid;
         }
+        server_tell_status(server, &change->effects);
+        give_back_status_index(server, login);
         tell_events(&change->effects);
         tell_leaders(&change->effects, server->leaders, &login->pidfd);
         if (change->result < 0) {
@@ -262,6 +277,7 @@ void server_read_login(struct server *server, uint32_t index) {
                 return;
         }
         login->change.lane = LANE_LOGIN;
+        login->change.ends_stand = login->frame.phase == FRAME_CLOSE;
         login->change.run = login_run;
         login->change.done = login_done;
         turn_post(server->turn, &TAKE(login)->change);

@@ -1,6 +1,6 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
  * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
- * nobody asked for), server_keys.c (the signing keys). */
+ * nobody asked for), server_keys.c (the signing keys), server_status.c (the status page). */
 #pragma once
 
 #include <stdbool.h>
@@ -69,8 +69,13 @@ struct server {
 
         usec_t expiry_due; /* boot clock; USEC_NEVER while a change that ends sessions is under way */
         usec_t sweep_due;
-        usec_t keys_due;    /* of the signing keys; USEC_NEVER while they are tended */
+        usec_t keys_due; /* of the signing keys; USEC_NEVER while they are tended */
         bool keys_tending, keys_unapplied, keys_revoked;
+        usec_t heartbeat_due;
+        struct effects unkept; /* ends that the store had no room for */
+        bool is_retrying;
+        uint64_t released_below; /* status indices that rest since an older key than this one are free */
+        bool is_releasing;
         size_t n_touches; /* notes of lastSeen under way */
 };
 
@@ -97,6 +102,12 @@ void server_note_touch(struct server *server, const struct sid *sid);
 /* Ends one session after all: a login that its module had given up on and refused. */
 void server_end_refused(struct server *server, const struct sid *sid);
 void server_find_expiry(struct server *server);
+
+/* server_status.c */
+/* First of all after a commit: the bytes. What it ended without being kept is noted, to be tried again. */
+void server_tell_status(struct server *server, const struct effects *effects);
+void server_beat(struct server *server);
+void server_release_indices(struct server *server);
 
 /* server_keys.c */
 /* To be called after the commit of a change that may concern keys, before it is told or answered: publishes

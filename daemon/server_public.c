@@ -142,6 +142,7 @@ static void change_done(struct change *change, void *userdata) {
         struct server *server = userdata;
         int no_pidfd = -1, r;
 
+        server_tell_status(server, &change->effects);
         r = server_keys_done(server, &change->effects);
         if (r < 0) {
                 snprintf(q->detail, sizeof(q->detail), "%s", strerror(-r));
@@ -167,6 +168,7 @@ static int begin_change(struct server *server, struct connection *connection, co
         if (!q || request_own_reply(q, CHANGE_REPLY_SIZE) < 0)
                 return -ENOMEM;
         q->change.lane = LANE_PUBLIC;
+        q->change.ends_stand = true;
         q->change.uid = q->peer.uid;
         q->change.run = run_change;
         q->change.done = change_done;

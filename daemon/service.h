@@ -5,10 +5,12 @@
 #pragma once
 
 #include "client/keyset.h"
+#include "client/token_cache.h"
 #include "daemon/clock.h"
 #include "daemon/keyring.h"
 #include "daemon/seal.h"
 #include "daemon/sid.h"
+#include "daemon/status.h"
 #include "daemon/store.h"
 
 struct service {
@@ -16,7 +18,10 @@ struct service {
         struct keyring *keyring;       /* a reference */
         struct keyset *keyset;         /* the public side of keyring */
         struct wrapping_key *wrapping; /* of the kept keys; NULL: they are kept in the clear */
-        struct seal *seal;             /* of refresh tokens */
+        struct status *status;
+        struct token_cache *tokens_seen;
+        uint64_t seen_generation; /* of the status page, when tokens_seen was empty */
+        struct seal *seal;        /* of refresh tokens */
         struct boot_id boot;
         usec_t started_boot;
         struct sid last_sid; /* the newest one minted or stored */

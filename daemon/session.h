@@ -67,6 +67,7 @@ struct session {
         usec_t last_seen;       /* wall */
         usec_t deadline_boot;   /* CLOCK_BOOTTIME of leader.boot; USEC_NEVER: none */
         usec_t deadline_wall;   /* for tokens and people; USEC_NEVER: none */
+        uint64_t status_index;  /* of its byte on the status page */
         enum session_state state;
         enum session_end end;
         struct refresh_chain refresh;

@@ -70,10 +70,11 @@ int store_check(struct store_txn *txn, char *ret_error, size_t size);
  * end). */
 int store_open_session(struct store_txn *txn, const struct session *session);
 /* Replaces the record of a session that is there; keeps the indices right when leader, deadline, uid or state
- * changed. STORE_NOT_FOUND. -EINVAL: it is there under another realm or user. */
+ * changed; a status index that it no longer has rests. STORE_NOT_FOUND. -EINVAL: it is there under another
+ * realm or user. */
 int store_put_session(struct store_txn *txn, const struct session *session);
-/* Takes it away with all that points to it. STORE_NOT_FOUND. That its uid goes by its user's name is
- * remembered, as the user's devices are: a login that finds it there writes one page less. */
+/* Takes it away with all that points to it; its status index rests. STORE_NOT_FOUND. That its uid goes by its
+ * user's name is remembered, as the user's devices are: a login that finds it there writes one page less. */
 int store_remove_session(struct store_txn *txn, const struct sid *sid);
 int store_find_session(struct store_txn *txn, const struct sid *sid, struct session *ret);
 /* The newest sid in the store. STORE_NOT_FOUND when it is empty. */
@@ -114,6 +115,24 @@ int store_find_device(struct store_txn *txn, const char *realm, const char *user
 int store_put_device(struct store_txn *txn, const struct device *device);
 int store_next_device_of_user(struct store_txn *txn, const char *realm, const char *user,
         struct store_cursor *cursor, struct device *ret);
+
+/* ---- status indices ----
+ *
+ * An index rests from the end of its session until no key is published any more that may have signed a token
+ * with it: the sequence number of the key that signed when the session ended is kept with it. Never a time:
+ * a clock that is set back must not revive a token. */
+
+/* Of the key that signs from this transaction on. */
+int store_put_key_sequence(struct store_txn *txn, uint64_t sequence);
+/* Those that rest. STORE_END. */
+int store_next_retired(struct store_txn *txn, struct store_cursor *cursor, uint64_t *ret_index);
+/* Whether there are any that store_take_retired would take. < 0, 0 or 1. */
+int store_has_retired(struct store_txn *txn, uint64_t below);
+/* Takes those away, at most max, that rest since a key below this sequence number signed. */
+int store_take_retired(struct store_txn *txn, uint64_t below, uint64_t *indices, size_t max, size_t *ret_n);
+
+/* The number of the last transaction that was committed. */
+int store_last_transaction(const struct store *store, uint64_t *ret);
 
 /* ---- signing keys: opaque bytes under their kid; only keyring knows what is in them ---- */
 

@@ -127,6 +127,12 @@ static int check_key_row(const struct check *check, struct span key, struct span
         return key.size > KID_MAX || value.size > RECORD_MAX ? wrong(check, DB_KEY, key, "too long") : 0;
 }
 
+static int check_retired_row(const struct check *check, struct span key, struct span value) {
+        uint64_t sequence, index;
+
+        return retired_read(key, value, &sequence, &index) ? wrong(check, DB_RETIRED, key, "unreadable") : 0;
+}
+
 static int check_rows(const struct check *check, enum database db,
         int (*check_row)(const struct check *, struct span, struct span)) {
         struct store_cursor cursor = { 0 };
@@ -156,5 +162,7 @@ int store_check(struct store_txn *txn, char *ret_error, size_t size) {
                 r = check_rows(&check, DB_OWNER, check_owner_row);
         if (!r)
                 r = check_rows(&check, DB_KEY, check_key_row);
+        if (!r)
+                r = check_rows(&check, DB_RETIRED, check_retired_row);
         return r;
 }

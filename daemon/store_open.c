@@ -29,6 +29,7 @@ static const char *const database_names[_DB_MAX] = {
         [DB_DEADLINE] = "deadline",
         [DB_OWNER] = "owner",
         [DB_KEY] = "key",
+        [DB_RETIRED] = "retired",
         [DB_META] = "meta",
 };
 

@@ -8,7 +8,9 @@
  *   deadline  usec on the boot clock, sid   -> nothing; live sessions with a deadline only
  *   owner     uid, realm NUL user           -> nothing; stays when the user's sessions are gone
  *   key       kid                           -> bytes of keyring
- *   meta      "schema" -> version; "id" -> 16 random bytes; "seal" -> bytes of seal
+ *   retired   key's sequence, counter       -> status index; in the order in which they may be used again
+ *   meta      "schema" -> version; "id" -> 16 random bytes; "sequence" -> of the key that signs;
+ *             "seal" -> bytes of seal
  *
  * Databases of their own cost a login one page more than one database with prefixes (11 and 10 pages at
  * 10^3 sessions, 19 and 18 at 10^6; a turn of 64 logins the same), and give the number of sessions without
@@ -25,7 +27,7 @@
 
 #define STORE_SCHEMA_VERSION 2
 
-enum database { DB_USER, DB_SID, DB_LEADER, DB_DEADLINE, DB_OWNER, DB_KEY, DB_META, _DB_MAX };
+enum database { DB_USER, DB_SID, DB_LEADER, DB_DEADLINE, DB_OWNER, DB_KEY, DB_RETIRED, DB_META, _DB_MAX };
 
 enum txn_kind { TXN_READ, TXN_TURN, TXN_REQUEST };
 
@@ -116,3 +118,9 @@ int session_read(struct span key, struct span value, struct session *ret);
 /* By what its sid's row says of it; -EBADMSG also when that points to nothing. */
 int session_load(struct store_txn *txn, struct span sid, struct span owner, struct session *ret);
 int device_read(struct span key, struct span value, struct device *ret);
+
+/* ---- store_status ---- */
+
+/* The session that has this index goes, or gets another one. */
+int retire_index(struct store_txn *txn, uint64_t index);
+int retired_read(struct span key, struct span value, uint64_t *ret_sequence, uint64_t *ret_index);

@@ -196,6 +196,8 @@ int store_put_session(struct store_txn *txn, const struct session *session) {
                 return -EINVAL;
 
         r = put_record(txn, session);
+        if (!r && old.status_index != session->status_index)
+                r = retire_index(txn, old.status_index);
         if (!r)
                 r = move_leader(txn, &old, session);
         if (!r)
@@ -224,5 +226,7 @@ int store_remove_session(struct store_txn *txn, const struct sid *sid) {
                 r = remove_leader(txn, &old);
         if (!r)
                 r = remove_deadline(txn, &old);
+        if (!r)
+                r = retire_index(txn, old.status_index);
         return r;
 }

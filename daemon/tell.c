@@ -21,6 +21,8 @@ static const struct event events[] = {
         [EFFECT_SESSION_ENDING] = { "session-ended", LOG_INFO, "session ended" },
         [EFFECT_SESSION_ENDED] = { "session-ended", LOG_INFO, "session ended" },
         [EFFECT_SESSION_GONE] = { "login-closed", LOG_DEBUG, "login process has gone" },
+        [EFFECT_END_NOT_KEPT] = { "end-not-kept", LOG_ERR,
+                "session ended, but the store has no room to say so" },
         [EFFECT_SESSION_SPARED] = { "session-spared", LOG_NOTICE, "not enforced" },
         [EFFECT_DEVICE_NEW] = { "device-new", LOG_NOTICE, "new device" },
         [EFFECT_KEY_MADE] = { "key-made", LOG_INFO, "signing key made, to be used next" },
@@ -65,6 +67,17 @@ static void tell_event(const struct effect *effect) {
 
 static bool is_of_key(const struct effect *effect) {
         return effect->kind >= EFFECT_KEY_MADE && effect->kind <= EFFECT_KEY_REVOKED;
+}
+
+void tell_status(const struct effects *effects, struct status *status) {
+        HOOK("before-status");
+        for (size_t i = 0; i < effects->n; i++)
+                if (effects_is_end(&effects->items[i]))
+                        status_set(status, effects->items[i].session.status_index, STATUS_INVALID);
+        for (size_t i = 0; i < effects->n; i++)
+                if (effects->items[i].kind == EFFECT_SESSION_OPENED)
+                        status_set(status, effects->items[i].session.status_index, STATUS_VALID);
+        HOOK("after-status");
 }
 
 void tell_events(const struct effects *effects) {

@@ -4,6 +4,11 @@
 
 #include "daemon/effect.h"
 #include "daemon/leader.h"
+#include "daemon/status.h"
+
+/* The bytes of the status page: of sessions that ended (`ending` is one that has), then of those that were
+ * opened. Before anything else: after the reply no verifier accepts what ended. */
+void tell_status(const struct effects *effects, struct status *status);
 
 /* One event a change, to the journal or standard error. Before the reply. */
 void tell_events(const struct effects *effects);

@@ -106,6 +106,21 @@ static void write_roles(struct json_writer *w, const char *const *roles, size_t 
         json_close_array(w);
 }
 
+/* Token Status List 6.1. */
+static void write_status(struct json_writer *w, const struct token_facts *facts) {
+        char uri[STATUS_URI_MAX + 1];
+
+        snprintf(uri, sizeof(uri), "%s/status", facts->issuer);
+        json_key(w, "status");
+        json_open_object(w);
+        json_key(w, "status_list");
+        json_open_object(w);
+        json_member_integer(w, "idx", (int64_t) facts->session->status_index);
+        json_member_string(w, "uri", uri);
+        json_close_object(w);
+        json_close_object(w);
+}
+
 static int add_lists(jwt_t *jwt, const struct token_facts *facts) {
         char text[TOKEN_MAX];
         struct json_writer w;
@@ -118,6 +133,7 @@ static int add_lists(jwt_t *jwt, const struct token_facts *facts) {
         json_open_object(&w);
         write_methods(&w, facts->session->methods);
         write_roles(&w, facts->roles, facts->n_roles);
+        write_status(&w, facts);
         json_close_object(&w);
         r = json_writer_finish(&w, &size);
         if (r < 0)

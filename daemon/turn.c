@@ -102,6 +102,13 @@ static bool turn_is_idle(const struct turn *turn) {
         return true;
 }
 
+static void drop_effects(struct change *change) {
+        if (change->ends_stand)
+                effects_keep_ends(&change->effects);
+        else
+                effects_clear(&change->effects);
+}
+
 static int run_change(struct change *change, struct store_txn *turn_txn) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         int r;
@@ -119,7 +126,7 @@ static int run_change(struct change *change, struct store_txn *turn_txn) {
                         change->result = r;
         }
         if (change->result < 0)
-                effects_clear(&change->effects);
+                drop_effects(change);
         return 0;
 }
 
@@ -143,7 +150,7 @@ static int run_batch(struct turn *turn, struct change *batch) {
 }
 
 static void fail_change(struct change *change, int error) {
-        effects_clear(&change->effects);
+        drop_effects(change);
         change->result = error;
 }
 

@@ -27,8 +27,9 @@ struct change {
         int (*run)(struct change *change, struct store_txn *txn);
         /* Loop thread, after the commit: tell, answer, free. */
         void (*done)(struct change *change, void *userdata);
-        struct effects effects;
-        int result; /* run's, or -ENOSPC, -EIO when the commit failed */
+        struct effects effects; /* on failure none, but for EFFECT_END_NOT_KEPT if ends_stand */
+        bool ends_stand;        /* what it ends has ended, whether that could be kept or not */
+        int result;             /* run's, or -ENOSPC, -EIO when the commit failed */
         struct change *next;
 };
 

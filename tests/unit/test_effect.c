@@ -16,10 +16,28 @@ static void test_effects_are_copies_in_order(void **state) {
         assert_int_equal(effects.n, 100);
         for (unsigned i = 0; i < 100; i++) {
                 assert_sid(&effects.items[i].session, i);
-                assert_int_equal(
-                        effects.items[i].kind, i % 2 ? EFFECT_SESSION_OPENED : EFFECT_SESSION_ENDED);
+                assert_int_equal(effects.items[i].kind, i % 2 ? EFFECT_SESSION_OPENED : EFFECT_SESSION_ENDED);
                 assert_int_equal(effects.items[i].initiator, BY_ADMIN);
                 assert_string_equal(effects.items[i].note, i % 3 ? "why" : "");
+        }
+}
+
+static void test_of_what_failed_the_ends_stand_and_nothing_else(void **state) {
+        _cleanup_(effects_free) struct effects effects = { 0 };
+        struct session session = session_of(0, "default", "alice");
+
+        for (unsigned kind = EFFECT_SESSION_OPENED; kind <= EFFECT_DEVICE_NEW; kind++) {
+                session.sid = sid_of(kind);
+                assert_int_equal(effects_add(&effects, kind, BY_USER, &session, NULL), 0);
+        }
+        for (int i = 0; i < 2; i++) { /* twice: the turn failed after the change had */
+                effects_keep_ends(&effects);
+                assert_int_equal(effects.n, 4);
+                assert_sid(&effects.items[0].session, EFFECT_SESSION_ENDING);
+                assert_sid(&effects.items[1].session, EFFECT_SESSION_ENDED);
+                assert_sid(&effects.items[2].session, EFFECT_SESSION_GONE);
+                assert_sid(&effects.items[3].session, EFFECT_END_NOT_KEPT);
+                assert_int_equal(effects.items[0].kind, EFFECT_END_NOT_KEPT);
         }
 }
 
@@ -66,6 +84,7 @@ static void test_initiators_have_names(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_effects_are_copies_in_order),
+                cmocka_unit_test(test_of_what_failed_the_ends_stand_and_nothing_else),
                 cmocka_unit_test(test_cleared_effects_are_forgotten_and_may_be_added_again),
                 cmocka_unit_test(test_the_longest_notes_there_are_fit),
                 cmocka_unit_test(test_initiators_have_names),

@@ -239,7 +239,24 @@ static void test_what_is_not_in_the_store_cannot_end(void **state) {
         session.terminate = TERMINATE_NONE;
         assert_int_equal(ending_end(turn, &session, END_REVOKED, BY_USER, NULL, &effects), -ENOENT);
         assert_int_equal(ending_finish(turn, &copy, END_LOGOUT, &effects), -ENOENT);
-        assert_int_equal(effects.n, 0);
+        store_abort(&turn);
+}
+
+/* So that an end for which the store has no room is known all the same. */
+static void test_an_end_is_said_before_it_is_kept(void **state) {
+        _cleanup_(effects_free) struct effects effects = { 0 };
+        struct store_txn *turn = begin_turn(*state);
+        struct session session = session_of(1, "default", "alice"), copy = session;
+
+        assert_int_equal(ending_end(turn, &session, END_REVOKED, BY_USER, "why", &effects), -ENOENT);
+        assert_int_equal(ending_finish(turn, &copy, END_LOGOUT, &effects), -ENOENT);
+        effects_keep_ends(&effects);
+        assert_int_equal(effects.n, 2);
+        assert_effect(&effects, 0, EFFECT_END_NOT_KEPT, 1, "why");
+        assert_int_equal(effects.items[0].session.end, END_REVOKED);
+        assert_false(effects.items[0].is_over);
+        assert_effect(&effects, 1, EFFECT_END_NOT_KEPT, 1, "");
+        assert_true(effects.items[1].is_over);
         store_abort(&turn);
 }
 
@@ -259,6 +276,7 @@ int main(void) {
                 ending_test(test_a_finished_session_goes_with_its_reason),
                 ending_test(test_an_ending_session_that_finishes_is_gone_with_its_own_reason),
                 ending_test(test_what_is_not_in_the_store_cannot_end),
+                ending_test(test_an_end_is_said_before_it_is_kept),
         };
 
         return cmocka_run_group_tests_name("ending", tests, NULL, NULL);

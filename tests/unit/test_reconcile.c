@@ -130,6 +130,40 @@ static void test_a_pid_used_again_is_neither_watched_nor_signalled(void **state)
         child_kill(&child);
 }
 
+static uint8_t byte_of(const struct start *start, uint64_t index) {
+        struct status_view view = status_view(start->service.status);
+
+        return status_view_get(&view, index);
+}
+
+static void test_the_bytes_of_those_that_live_are_valid_and_no_others(void **state) {
+        struct child child = child_start(child_does_nothing, NULL);
+        struct session live = session_led_by(1, &child),
+                       going = ending(session_led_by(2, &child), END_REVOKED),
+                       lost = session_led_by(3, &child), gone = session_led_by(4, &child);
+        struct start start;
+        struct store_txn *turn;
+
+        live.status_index = 100;
+        going.status_index = 200;
+        lost.status_index = 300;
+        lost.leader.start--;
+        gone.status_index = 5000; /* beyond a new page */
+        open_alone(*state, &live);
+        open_alone(*state, &going);
+        open_alone(*state, &lost);
+        open_alone(*state, &gone);
+        turn = begin_turn(*state);
+        assert_int_equal(store_remove_session(turn, &gone.sid), 0);
+        commit(turn);
+        start = start_with(state, 10);
+        assert_int_equal(status_view(start.service.status).size, 8192);
+        for (uint64_t i = 0; i < 8192; i++)
+                assert_int_equal(byte_of(&start, i), i == 100 ? STATUS_VALID : STATUS_INVALID);
+        start_end(&start);
+        child_kill(&child);
+}
+
 static void test_a_login_that_goes_on_is_watched_and_unchanged(void **state) {
         struct child child = child_start(child_does_nothing, NULL);
         struct session first = session_led_by(1, &child), second = session_led_by(2, &child), out;
@@ -263,6 +297,7 @@ int main(void) {
                 reconcile_test(test_a_login_that_goes_on_is_watched_and_unchanged),
                 reconcile_test(test_an_ending_that_a_crash_interrupted_goes_on),
                 reconcile_test(test_a_denied_login_is_given_its_time_again),
+                reconcile_test(test_the_bytes_of_those_that_live_are_valid_and_no_others),
                 reconcile_test(test_an_ending_whose_leader_holds_a_live_session_signals_nobody),
                 reconcile_test(test_a_leader_that_cannot_be_watched_keeps_its_session),
                 reconcile_test(test_more_than_a_turn_of_them_are_all_judged),

@@ -42,6 +42,7 @@ static int set_up(void **state) {
                 .created_at = NOW - 500 * USEC_PER_SEC - 1,
                 .deadline_boot = USEC_NEVER,
                 .deadline_wall = USEC_NEVER,
+                .status_index = 4242,
         };
         assert_int_equal(sid_read("01890a5d-ac96-774b-bcce-b302099a8057", &session.sid), 0);
         assert_int_equal(device_id_read("00112233445566778899aabbccddeeff", &session.device), 0);
@@ -125,6 +126,8 @@ static void test_a_minted_token_verifies_to_its_facts(void **state) {
         assert_int_equal(claims.expires_at, 1900000900);
         assert_int_equal(claims.auth_time, 1899999499);
         assert_int_equal(claims.uid, 1000);
+        assert_int_equal(claims.status_index, 4242);
+        assert_string_equal(claims.status_uri, "sessjwt://host/status");
         assert_int_equal(expires_at, 1900000900);
 }
 
@@ -164,10 +167,10 @@ static void test_there_are_no_claims_but_those_of_the_plan(void **state) {
 
         assert_int_equal(mint(), 0);
         root = claims_by_jansson();
-        assert_int_equal(json_object_size(root), 15);
+        assert_int_equal(json_object_size(root), 16);
         assert_true(json_is_string(json_object_get(root, "aud")));
         assert_true(json_is_integer(json_object_get(root, "exp")));
-        assert_null(json_object_get(root, "status"));
+        assert_int_equal(json_object_size(json_object_get(root, "status")), 1);
         assert_null(json_object_get(root, "reset"));
         json_decref(root);
 }
@@ -181,7 +184,7 @@ static void test_what_there_is_none_of_is_left_out(void **state) {
         facts.roles = NULL;
         assert_int_equal(mint(), 0);
         root = claims_by_jansson();
-        assert_int_equal(json_object_size(root), 12);
+        assert_int_equal(json_object_size(root), 13);
         assert_null(json_object_get(root, "amr"));
         assert_null(json_object_get(root, "role"));
         assert_null(json_object_get(root, "roles"));
