@@ -1,10 +1,12 @@
 /* hook: see hook.h. SESSJWT_TEST_HOOKS=NAME[:N]=kill|stop[,…]: at the N-th (first) time that the point is
- * reached, the process gets SIGKILL or SIGSTOP. Compiled to nothing in the product. */
+ * reached, the process gets SIGKILL or SIGSTOP. NAME@OTHER[:N]: when NAME is next reached after the N-th time
+ * of OTHER, whatever turns of its own the daemon has had before. Compiled to nothing in the product. */
 #include "daemon/hook.h"
 
 #ifdef SESSJWT_TEST_HOOKS
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +15,11 @@
 
 struct hook {
         char name[64];
+        char other[64]; /* "": none */
         char action[16];
         int when;
         atomic_int reached;
+        atomic_int others;
 };
 
 static struct hook hooks[HOOKS_MAX];
@@ -28,7 +32,7 @@ static int hooks_read(void) {
         while (text && *text && n < HOOKS_MAX) {
                 struct hook *hook = &hooks[n];
                 char item[96] = { 0 };
-                char *equals, *colon;
+                char *equals, *colon, *at;
 
                 strncpy(item, text,
                         strcspn(text, ",") < sizeof(item) ? strcspn(text, ",") : sizeof(item) - 1);
@@ -41,7 +45,11 @@ static int hooks_read(void) {
                 colon = strchr(item, ':');
                 if (colon)
                         *colon = '\0';
+                at = strchr(item, '@');
+                if (at)
+                        *at = '\0';
                 snprintf(hook->name, sizeof(hook->name), "%s", item);
+                snprintf(hook->other, sizeof(hook->other), "%s", at ? at + 1 : "");
                 snprintf(hook->action, sizeof(hook->action), "%.15s", equals + 1);
                 hook->when = colon ? atoi(colon + 1) : 1;
                 n++;
@@ -49,11 +57,21 @@ static int hooks_read(void) {
         return n;
 }
 
+static bool hook_is_due(struct hook *hook, const char *name) {
+        bool is_it = strcmp(hook->name, name) == 0;
+
+        if (hook->other[0] == '\0')
+                return is_it && ++hook->reached == hook->when;
+        if (strcmp(hook->other, name) == 0)
+                hook->others++;
+        return is_it && hook->others >= hook->when && ++hook->reached == 1;
+}
+
 void hook_reach(const char *name) {
         if (n_hooks < 0)
                 n_hooks = hooks_read();
         for (int i = 0; i < n_hooks; i++) {
-                if (strcmp(hooks[i].name, name) != 0 || ++hooks[i].reached != hooks[i].when)
+                if (!hook_is_due(&hooks[i], name))
                         continue;
                 fprintf(stderr, "hook %s: %s\n", name, hooks[i].action);
                 /* To this thread, which then goes no step further: another one would stop it later. */

@@ -15,9 +15,14 @@ ssh = Ssh(sshd)
 ssh.trust("alice", "laptop")
 
 
+def hook(point, login=1):
+    """The point in the turn of the n-th open or close; the daemon has turns of its own, too."""
+    return f"login-taken:{login}" if point == "login-taken" else f"{point}@login-taken:{login}"
+
+
 def crash_in_login(point):
     """A login during which the daemon dies at this point; returns the client and its monitor's pid."""
-    daemon.start(hooks=f"{point}=kill")
+    daemon.start(hooks=f"{hook(point)}=kill")
     login = ssh.start("alice", key="laptop").wait_open()
     assert daemon.wait_ended() == -9, "the point was not reached"
     assert login.run("id -un") == "alice\n"
@@ -95,7 +100,7 @@ def test_a_login_that_is_over_when_the_daemon_comes_back_is_lost_and_leaves_no_r
 
 def test_a_command_runs_as_ever_wherever_the_daemon_dies():
     for point in UNSEEN + KEPT:
-        daemon.start(hooks=f"{point}=kill")
+        daemon.start(hooks=f"{hook(point)}=kill")
         done = ssh.run("alice", "echo well; exit 7", key="laptop")
         assert (done.rc, done.out, done.err) == (7, "well\n", ""), (point, done)
         assert daemon.wait_ended() == -9
@@ -106,7 +111,7 @@ def test_a_logout_counts_once_wherever_the_daemon_dies():
     """Committed it is a logout; if not, the start finds that the leader is gone."""
     for point, reason in (("login-taken", "lost"), ("before-commit", "lost"), ("after-commit", None),
                           ("before-reply", "logout"), ("after-reply", "logout")):
-        daemon.start(hooks=f"{point}:2=kill")
+        daemon.start(hooks=f"{hook(point, 2)}=kill")
         login = ssh.start("alice", key="laptop").wait_open()
         monitor, = sshd.monitors("alice")
         before = daemon.log_end()

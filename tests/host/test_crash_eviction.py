@@ -52,7 +52,7 @@ def start_second(user, point, **how):
     """A second device logs in, and the daemon dies at this point. Returns the client and its monitor's
     pid."""
     known = sshd.monitors(user)
-    daemon.start(hooks=f"{point}=kill")
+    daemon.start(hooks="login-taken=kill" if point == "login-taken" else f"{point}@login-taken=kill")
     login = ssh.start(user, key="phone", **how)
     assert daemon.wait_ended() == -9, "the point was not reached"
     monitor, = [pid for pid in sshd.monitors(user) if pid not in known] or [None]

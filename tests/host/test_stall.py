@@ -236,8 +236,8 @@ def test_a_late_login_that_policy_denies_is_disconnected():
 # ---- stopped in the middle of a login ----------------------------------------------------------------------
 
 def stop_at(point):
-    """The daemon stops itself at this point of the next login."""
-    daemon.restart(hooks=f"{point}=stop")
+    """The daemon stops itself at this point of the next login's turn; it has turns of its own, too."""
+    daemon.restart(hooks=f"{point}=stop" if "login-taken" in point else f"{point}@login-taken=stop")
     later(daemon.restart)
 
 
