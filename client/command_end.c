@@ -18,10 +18,15 @@ static void print_ended(struct sessjwt *c, const char *session_id) {
                 printf(" (%s%s%s)", whose, *where ? ", " : "", where);
 }
 
-static int end_session(struct command *command, const char *session_id, const char *reason) {
+/* argument: as find_session takes it. */
+static int end_session(struct command *command, const char *argument, const char *reason) {
+        char session_id[SID_TEXT_MAX + 1];
         int64_t n = 1;
         int r;
 
+        r = find_session(command, argument, session_id);
+        if (r != STATUS_DONE)
+                return r;
         r = sessjwt_revoke_session(command->c, session_id, reason);
         if (r != 0)
                 return fail_call(command, r);
@@ -37,23 +42,11 @@ static int end_session(struct command *command, const char *session_id, const ch
 }
 
 int command_revoke(struct command *command) {
-        char session_id[SID_TEXT_MAX + 1];
-        int r;
-
-        r = find_session(command, command->arguments[0], session_id);
-        if (r != STATUS_DONE)
-                return r;
-        return end_session(command, session_id, command->reason);
+        return end_session(command, command->arguments[0], command->reason);
 }
 
 int command_logout(struct command *command) {
-        char session_id[SID_TEXT_MAX + 1];
-        int r;
-
-        r = find_session(command, "self", session_id);
-        if (r != STATUS_DONE)
-                return r;
-        return end_session(command, session_id, "logout");
+        return end_session(command, "self", "logout");
 }
 
 /* What was done by a call that ends many; none says so when there were none. */
