@@ -1,83 +1,23 @@
-"""Refresh tokens through the socket: who shares one stays logged in, a stolen one ends its session, a lost
-answer does not."""
+"""Refresh tokens through the socket: a stolen one ends its session, a lost answer does not. Those who share
+one are in test_refresh_shared."""
 # timeout: 300
 import base64
-import random
-import re
 import time
 
-from harness import (Clock, Daemon, Host, PamLogin, PamStack, SessionList, Varlink, VarlinkError, eventually,
-                     processes)
+from harness import Host, PamStack, Varlink, VarlinkError, eventually, processes
+from harness.refresh_world import GRACE, TOKEN, RefreshWorld, parts
 
-GRACE = 30
 DAY = 86400
-TOKEN = re.compile(r"sjr1_[A-Za-z0-9_-]{80}")
 
 host = Host()
 host.install_command()
 host.add_group("sessjwt-admin", ["bob"])
 PamStack(host, "sshd", like="bare")
-_worlds = 0
 
 
-class World:
-    """A daemon of the test's own with a clock, and a login of alice."""
-
-    def __init__(self, config="", **arguments):
-        global _worlds
-        _worlds += 1
-        self.clock = Clock(host.dir / f"clock-{_worlds}")
-        self.daemon = Daemon(host, config, clock=self.clock, **arguments).start()
-        self.sessions = SessionList(self.daemon)
-        self.login = PamLogin(host, "alice")
-        self.sid = self.login.sid
-        assert self.sid, self.login.answer
-
-    def ask(self, method, user="mallory", **parameters):
-        """One call on a connection of its own; nobody in particular asks."""
-        client = Varlink(self.daemon, user=user)
-        try:
-            return client.call(method, **parameters)
-        finally:
-            client.close()
-
-    def issue(self):
-        """The owner's IssueRefreshToken."""
-        return self.ask("IssueRefreshToken", "alice", sessionId=self.sid)
-
-    def refresh(self, token):
-        """Refresh, by a stranger who has the token."""
-        return self.ask("Refresh", refreshToken=token)
-
-    def error(self, method="Refresh", user="mallory", **parameters):
-        """(name, parameters) of a call that must be refused."""
-        try:
-            reply = self.ask(method, user, **parameters)
-        except VarlinkError as error:
-            return error.name.rpartition(".")[2], error.parameters
-        raise AssertionError(f"{method} was answered: {reply}")
-
-    def refused(self, token):
-        """The name of the error that a refresh with this token meets."""
-        return self.error(refreshToken=token)[0]
-
-    def is_active(self, reply):
-        """Whether the reply's access token is good now."""
-        return self.sessions.call("Introspect", token=reply["accessToken"])["active"]
-
-    def rotate(self, token):
-        """Time passes, and the token is replaced. Returns the next one."""
-        self.clock.advance(GRACE + 1)
-        reply = self.refresh(token)
-        assert reply["refreshToken"] != token
-        return reply["refreshToken"]
-
-
-def parts(token):
-    """(sid, chain, counter, MAC) of a token."""
-    assert TOKEN.fullmatch(token), token
-    data = base64.urlsafe_b64decode(token[5:])
-    return data[:16].hex(), int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:28], "big"), data[28:]
+def world_of(config="", **arguments):
+    """A daemon of the test's own, and a login."""
+    return RefreshWorld(host, config, **arguments)
 
 
 def seconds(text):
@@ -90,7 +30,7 @@ def seconds(text):
 # ---- what is answered --------------------------------------------------------------------------------------
 
 def test_issue_answers_both_tokens_and_both_expiries():
-    world = World("[policy default]\naccess_ttl = 10m\nrefresh_ttl = 2d\n")
+    world = world_of("[policy default]\naccess_ttl = 10m\nrefresh_ttl = 2d\n")
     before = time.time()
     reply = world.issue()
     assert set(reply) == {"accessToken", "tokenType", "expiresIn", "expiresAt", "sessionId", "refreshToken",
@@ -103,7 +43,7 @@ def test_issue_answers_both_tokens_and_both_expiries():
 
 
 def test_a_young_token_is_answered_as_it_is_and_an_older_one_is_rotated():
-    world = World()
+    world = world_of()
     first = world.issue()
     world.clock.advance(GRACE - 5)
     again = world.refresh(first["refreshToken"])
@@ -117,7 +57,7 @@ def test_a_young_token_is_answered_as_it_is_and_an_older_one_is_rotated():
 
 
 def test_the_previous_token_is_answered_with_the_current_one_for_the_grace():
-    world = World()
+    world = world_of()
     first = world.issue()["refreshToken"]
     second = world.rotate(first)
     for _ in range(5):
@@ -130,7 +70,7 @@ def test_the_previous_token_is_answered_with_the_current_one_for_the_grace():
 
 
 def test_refresh_is_seen():
-    world = World()
+    world = world_of()
     token = world.issue()["refreshToken"]
     seen = world.sessions.one("alice")["lastSeen"]
     world.clock.advance(5)
@@ -139,7 +79,7 @@ def test_refresh_is_seen():
 
 
 def test_the_grace_is_configured_and_read_again_at_a_reload():
-    world = World("[token]\nrefresh_grace = 0\n")
+    world = world_of("[token]\nrefresh_grace = 0\n")
     first = world.issue()["refreshToken"]
     second = world.refresh(first)["refreshToken"]
     assert second != first
@@ -150,14 +90,14 @@ def test_the_grace_is_configured_and_read_again_at_a_reload():
 
 
 def test_without_grace_a_token_is_good_once():
-    world = World("[token]\nrefresh_grace = 0\n")
+    world = world_of("[token]\nrefresh_grace = 0\n")
     first = world.issue()["refreshToken"]
     world.refresh(first)
     assert world.refused(first) == "RefreshTokenReused"
 
 
 def test_a_wall_clock_that_is_set_does_not_matter():
-    world = World()
+    world = world_of()
     first = world.issue()["refreshToken"]
     for move in (world.clock.set_back, world.clock.set_forward):
         move(3600)
@@ -171,7 +111,7 @@ def test_a_wall_clock_that_is_set_does_not_matter():
 # ---- theft -------------------------------------------------------------------------------------------------
 
 def test_a_stolen_older_token_ends_the_session_its_tokens_and_its_connection():
-    world = World()
+    world = world_of()
     stolen = world.issue()
     second = world.rotate(stolen["refreshToken"])
     current = world.refresh(second)
@@ -187,7 +127,7 @@ def test_a_stolen_older_token_ends_the_session_its_tokens_and_its_connection():
 
 
 def test_a_thief_who_is_first_is_found_out_by_the_victim():
-    world = World()
+    world = world_of()
     shared = world.issue()["refreshToken"]
     thief = world.rotate(shared)
     world.clock.advance(GRACE + 1)
@@ -196,7 +136,7 @@ def test_a_thief_who_is_first_is_found_out_by_the_victim():
 
 
 def test_the_end_by_reuse_outlives_a_crash_right_behind_the_answer():
-    world = World()
+    world = world_of()
     first = world.issue()["refreshToken"]
     second = world.rotate(first)
     world.clock.advance(GRACE + 1)
@@ -209,7 +149,7 @@ def test_the_end_by_reuse_outlives_a_crash_right_behind_the_answer():
 # ---- what is refused ---------------------------------------------------------------------------------------
 
 def test_what_is_no_token_of_ours_is_refused_and_ends_nothing():
-    world = World()
+    world = world_of()
     reply = world.issue()
     token = reply["refreshToken"]
     body = base64.urlsafe_b64decode(token[5:])
@@ -231,12 +171,12 @@ def test_what_is_no_token_of_ours_is_refused_and_ends_nothing():
 
 
 def test_a_token_of_another_daemon_is_refused():
-    theirs = World().issue()["refreshToken"]
-    assert World(runtime_dir=host.dir / "other").refused(theirs) == "InvalidRefreshToken"
+    theirs = world_of().issue()["refreshToken"]
+    assert world_of(runtime_dir=host.dir / "other").refused(theirs) == "InvalidRefreshToken"
 
 
 def test_a_token_expires_refresh_ttl_after_its_last_rotation_and_another_can_be_issued():
-    world = World("[policy default]\nrefresh_ttl = 1h\n")
+    world = world_of("[policy default]\nrefresh_ttl = 1h\n")
     token = world.issue()["refreshToken"]
     world.clock.advance(3590)
     token = world.refresh(token)["refreshToken"]
@@ -252,7 +192,7 @@ def test_a_token_expires_refresh_ttl_after_its_last_rotation_and_another_can_be_
 
 
 def test_issuing_again_gives_the_same_token_and_prolongs_it():
-    world = World("[policy default]\nrefresh_ttl = 1h\n")
+    world = world_of("[policy default]\nrefresh_ttl = 1h\n")
     token = world.issue()["refreshToken"]
     for _ in range(3):
         world.clock.advance(3000)
@@ -261,7 +201,7 @@ def test_issuing_again_gives_the_same_token_and_prolongs_it():
 
 
 def test_without_refresh_ttl_only_the_session_ends_the_token():
-    world = World("[policy default]\nrefresh_ttl = 0\n")
+    world = world_of("[policy default]\nrefresh_ttl = 0\n")
     reply = world.issue()
     assert "refreshExpiresAt" not in reply
     world.clock.advance(1000 * DAY)
@@ -269,7 +209,7 @@ def test_without_refresh_ttl_only_the_session_ends_the_token():
 
 
 def test_no_token_outlives_its_session():
-    world = World("[policy default]\nsession_ttl = 1h\n")
+    world = world_of("[policy default]\nsession_ttl = 1h\n")
     reply = world.issue()
     assert reply["refreshExpiresAt"] == world.sessions.one("alice")["expiresAt"]
     world.clock.advance(3500)
@@ -283,7 +223,7 @@ def test_no_token_outlives_its_session():
 
 
 def test_a_revoked_session_refreshes_no_more():
-    world = World()
+    world = world_of()
     token = world.issue()["refreshToken"]
     world.sessions.call("RevokeSession", sessionId=world.sid)
     assert world.refused(token) in ("SessionEnded", "SessionNotFound")
@@ -291,7 +231,7 @@ def test_a_revoked_session_refreshes_no_more():
 
 
 def test_a_session_that_is_ending_is_refused_with_its_reason():
-    world = World()
+    world = world_of()
     token = world.issue()["refreshToken"]
     world.login.pause()  # so it is told to go, and stays
     world.sessions.call("RevokeSession", sessionId=world.sid)
@@ -301,7 +241,7 @@ def test_a_session_that_is_ending_is_refused_with_its_reason():
 
 
 def test_only_the_owner_is_issued_a_refresh_token():
-    world = World()
+    world = world_of()
     for user in ("bob", None):
         assert world.error("IssueRefreshToken", user, sessionId=world.sid) == ("PermissionDenied", {}), user
     assert world.error("IssueRefreshToken", sessionId=world.sid) == (
@@ -314,7 +254,7 @@ def test_only_the_owner_is_issued_a_refresh_token():
 
 
 def test_neither_hash_nor_token_is_shown_or_logged():
-    world = World()
+    world = world_of()
     tokens = [world.issue()["refreshToken"]]
     tokens.append(world.rotate(tokens[0]))
     world.refused(tokens[1][:-4] + "AAAA")
@@ -327,7 +267,7 @@ def test_neither_hash_nor_token_is_shown_or_logged():
 
 def lose_an_answer(point):
     """A client whose daemon dies in the middle of its refresh asks again with what it has."""
-    world = World()
+    world = world_of()
     token = world.issue()["refreshToken"]
     world.clock.advance(GRACE + 1)
     world.daemon.stop()
@@ -357,7 +297,7 @@ def test_a_daemon_killed_before_the_reply_logs_nobody_out():
 
 
 def test_a_token_outlives_restarts_and_crashes_of_the_daemon():
-    world = World()
+    world = world_of()
     token = world.issue()["refreshToken"]
     for end in (world.daemon.stop, world.daemon.kill):
         end()
@@ -367,7 +307,7 @@ def test_a_token_outlives_restarts_and_crashes_of_the_daemon():
 
 
 def test_a_token_does_not_outlive_a_reboot():
-    world = World()
+    world = world_of()
     reply = world.issue()
     world.daemon.stop()
     world.daemon.boot_id = "11111111-2222-3333-4444-555555555555"
@@ -377,7 +317,7 @@ def test_a_token_does_not_outlive_a_reboot():
 
 
 def test_a_credential_that_wraps_keys_takes_part_in_refresh_tokens():
-    world = World()
+    world = world_of()
     plain = world.issue()["refreshToken"]
     folder = host.dir / "credentials"
     folder.mkdir(exist_ok=True)
@@ -392,127 +332,10 @@ def test_a_credential_that_wraps_keys_takes_part_in_refresh_tokens():
     assert world.refresh(bound)["refreshToken"] == bound
 
 
-# ---- many who share one token ------------------------------------------------------------------------------
-
-def check_one_chain(world, tokens):
-    """All tokens that were ever given are one sequence, each one text, and the session lives."""
-    by_counter = {}
-    for token in tokens:
-        _sid, chain, counter, _mac = parts(token)
-        assert chain == 1 and by_counter.setdefault(counter, token) == token
-    assert sorted(by_counter) == list(range(1, len(by_counter) + 1))
-    assert world.sessions.one("alice")["state"] == "live"
-    assert not world.sessions.ends(world.sid)
-    return len(by_counter)
-
-
-class Sharer:
-    """A program with a connection of its own that refreshes; some of its answers get lost."""
-
-    def __init__(self, world, token):
-        self.client = Varlink(world.daemon)
-        self.read = self.token = token
-
-    def begin(self):
-        """Sends its token."""
-        self.client.send_call("Refresh", {"refreshToken": self.token})
-
-    def end(self, given, lost):
-        """Reads the answer, and takes it over unless it got lost."""
-        reply = self.client.read_reply()
-        assert "error" not in reply, reply
-        given.append(reply["parameters"]["refreshToken"])
-        if not lost:
-            self.token = given[-1]
-
-
-def share(n_clients, n_calls, seed):
-    """Each with a copy of its own: at random moments random ones refresh, at once where there are several;
-    none stays away for longer than the grace, in which a lost answer may have to be asked for again."""
-    dice = random.Random(seed)
-    world = World()
-    given = [world.issue()["refreshToken"]]
-    sharers = [Sharer(world, given[0]) for _ in range(n_clients)]
-    idle = [0.0] * n_clients
-    calls = 0
-    while calls < n_calls:
-        step = dice.choice((0, 0, 0.1, 1, 5, 9, 14))
-        world.clock.advance(step)
-        idle = [seconds_idle + step for seconds_idle in idle]
-        chosen = [i for i in range(n_clients) if idle[i] > GRACE - 16 or dice.random() < 0.4]
-        dice.shuffle(chosen)
-        for i in chosen:
-            sharers[i].begin()
-        for i in chosen:
-            sharers[i].end(given, lost := dice.random() < 0.1 and idle[i] <= GRACE - 16)
-            idle[i] = idle[i] if lost else 0.0
-        calls += len(chosen)
-    return check_one_chain(world, given), calls
-
-
-def test_two_clients_that_share_one_token_refresh_10000_times_and_stay_logged_in():
-    rotations, calls = share(2, 10000, seed=1)
-    assert rotations > 300 and calls >= 10000, (rotations, calls)
-
-
-def test_five_clients_that_share_one_token_refresh_10000_times_and_stay_logged_in():
-    rotations, calls = share(5, 10000, seed=2)
-    assert rotations > 300 and calls >= 10000, (rotations, calls)
-
-
-def share_a_file(n_clients, n_calls, seed):
-    """All read one file before they refresh, and write what they were answered if it is another token; who
-    gets no answer asks again soon. Between two refreshes any time passes."""
-    dice = random.Random(seed)
-    world = World()
-    file = world.issue()["refreshToken"]
-    given = [file]
-    while len(given) < n_calls:
-        world.clock.advance(dice.choice((0, 0, 1, 10, 31, 900, 7200, DAY)))
-        sharers = [Sharer(world, file) for _ in range(dice.randint(1, n_clients))]
-        for sharer in sharers:
-            sharer.begin()
-        for sharer in sharers:
-            sharer.end(given, lost := dice.random() < 0.3)
-            if lost:
-                world.clock.advance(dice.choice((0, 1, 5)))
-                sharer.begin()
-                sharer.end(given, False)
-            sharer.client.close()
-            file = sharer.token if sharer.token != sharer.read else file
-    return check_one_chain(world, given), len(given)
-
-
-def test_two_clients_that_share_one_file_stay_logged_in_however_long_they_pause():
-    rotations, calls = share_a_file(2, 1000, seed=3)
-    assert rotations > 200 and calls >= 1000, (rotations, calls)
-
-
-def test_five_clients_that_share_one_file_stay_logged_in_however_long_they_pause():
-    rotations, calls = share_a_file(5, 1000, seed=4)
-    assert rotations > 100 and calls >= 1000, (rotations, calls)
-
-
-def test_a_hundred_who_ask_at_the_same_moment_are_answered_alike():
-    world = World()
-    token = world.issue()["refreshToken"]
-    for _ in range(3):
-        world.clock.advance(GRACE + 1)
-        clients = [Varlink(world.daemon) for _ in range(100)]
-        for client in clients:
-            client.send_call("Refresh", {"refreshToken": token})
-        answers = {client.read_reply()["parameters"]["refreshToken"] for client in clients}
-        assert len(answers) == 1 and token not in answers
-        token, = answers
-        for client in clients:
-            client.close()
-    assert parts(token)[2] == 4
-
-
 # ---- the command -------------------------------------------------------------------------------------------
 
 def test_the_command_trades_a_token_for_the_next_pair():
-    world = World()
+    world = world_of()
     answer = world.login.run(2000, "sessjwt token --refresh")
     access, token = answer.text.splitlines()
     assert answer.rc == 0 and access.count(".") == 2 and TOKEN.fullmatch(token)
