@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 /* Reads until nothing comes any more or size bytes are there; who must know whether there is more gives room
- * for one byte more than he takes. Returns how many; negative errno, and then what is in buf means nothing. */
+ * for one byte more than he takes. Returns how many; negative errno, and then what is in buf means
+ * nothing. */
 static inline ssize_t bytes_read(int fd, void *buf, size_t size) {
         size_t n = 0;
 
