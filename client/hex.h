@@ -4,7 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The value of a lower-case digit, -1 if it is none. What we write is lower-case, and read back as strictly. */
+/* The value of a lower-case digit, -1 if it is none. What we write is lower-case, and read back as
+ * strictly. */
 static inline int hex_digit(char c) {
         if (c >= '0' && c <= '9')
                 return c - '0';
