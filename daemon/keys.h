@@ -17,9 +17,9 @@ struct rotation_rule keys_rule(const struct config *config, const struct boot_id
  * log. */
 int keys_load(struct service *service, const struct rotation_rule *rule);
 
-/* Fills service->seal from the store; at the first start makes one and keeps it. It is bound to the wrapping key,
- * if there is one: refresh tokens of before are then refused. Behind keys_load, before the writer thread is
- * started. 0 or negative errno. */
+/* Fills service->seal from the store; at the first start makes one and keeps it. It is bound to the wrapping
+ * key, if there is one: refresh tokens of before are then refused. Behind keys_load, before the writer thread
+ * is started. 0 or negative errno. */
 int keys_load_seal(struct service *service);
 
 /* Writes public/jwks.json under runtime_dir. 0 or negative errno. */
