@@ -3,8 +3,8 @@
  *
  * Kept form (store_put_seal): version, 32 random bytes; opaque elsewhere. Copies are wiped.
  *
- * Threads: a seal is made (and bound) once, before there is a second thread, and never changes: any thread may
- * use it. */
+ * Threads: a seal is made (and bound) once, before there is a second thread, and never changes: any thread
+ * may use it. */
 #pragma once
 
 #include <stddef.h>
@@ -22,9 +22,9 @@ int seal_make(struct seal **ret, uint8_t ret_record[static SEAL_RECORD_SIZE]);
 int seal_read(const void *record, size_t size, struct seal **ret);
 void seal_free(struct seal **seal);
 
-/* Binds the seal to a secret that is not kept beside it (the credential that wraps signing keys): what is kept
- * is then not enough to make a token. MACs become others, so it is done before the first. 0; -EIO, and the
- * seal is as it was. */
+/* Binds the seal to a secret that is not kept beside it (the credential that wraps signing keys): what is
+ * kept is then not enough to make a token. MACs become others, so it is done before the first. 0; -EIO, and
+ * the seal is as it was. */
 int seal_bind(struct seal *seal, const void *secret, size_t size);
 
 /* 0 with the MAC; -EIO when OpenSSL fails. */
