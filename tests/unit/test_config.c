@@ -151,7 +151,8 @@ static const char everything[] =
         "[policy one]\nusers = alice ad\\bob svc-*\ngroups = root nosuchgroup-1\nservices = ssh*\nrealm = "
         "acme\n"
         "enforce = off\nmax_devices = 5\nmax_sessions = 1000000\non_limit = deny\naccess_ttl = 90s\n"
-        "refresh_ttl = 0\nsession_ttl = 48h\nexempt = @root alice @nosuchgroup-2 bob\nroles = root=admin  nosuchgroup-3=b\n"
+        "refresh_ttl = 0\nsession_ttl = 48h\nexempt = @root alice @nosuchgroup-2 bob\n"
+        "roles = root=admin  nosuchgroup-3=b\n"
         "role_default = role:x\nterminate = none\n"
         "[policy two]\n"
         "[policy default]\nexempt = @root\nsession_ttl = 3601s\n"
@@ -179,15 +180,16 @@ static void test_the_written_text_is_the_whole_configuration(void **state) {
                 "[realm zeta]\nissuer = https://login.example\naudience = z\n\n"
                 "[policy one]\nusers = alice ad\\bob svc-*\ngroups = root nosuchgroup-1\nservices = ssh*\n"
                 "realm = acme\nenforce = no\nmax_devices = 5\nmax_sessions = 1000000\non_limit = deny\n"
-                "access_ttl = 90s\nrefresh_ttl = 0\nsession_ttl = 2d\nexempt = alice bob @root @nosuchgroup-2\n"
+                "access_ttl = 90s\nrefresh_ttl = 0\nsession_ttl = 2d\nexempt = alice bob @root "
+                "@nosuchgroup-2\n"
                 "roles = root=admin nosuchgroup-3=b\nrole_default = role:x\nterminate = none\n\n"
                 "[policy two]\nenforce = yes\nmax_devices = 0\nmax_sessions = 0\non_limit = evict-oldest\n"
-                "access_ttl = 15m\nrefresh_ttl = 7d\nsession_ttl = 0\nexempt = \nroles = \nrole_default = user\nterminate = "
-                "leader\n\n"
+                "access_ttl = 15m\nrefresh_ttl = 7d\nsession_ttl = 0\nexempt = \nroles = \n"
+                "role_default = user\nterminate = leader\n\n"
                 "[policy default]\nenforce = yes\nmax_devices = 0\nmax_sessions = 0\non_limit = "
                 "evict-oldest\n"
-                "access_ttl = 15m\nrefresh_ttl = 7d\nsession_ttl = 3601s\nexempt = @root\nroles = \nrole_default = user\n"
-                "terminate = leader\n\n");
+                "access_ttl = 15m\nrefresh_ttl = 7d\nsession_ttl = 3601s\nexempt = @root\nroles = \n"
+                "role_default = user\nterminate = leader\n\n");
 }
 
 static void test_the_longest_value_can_still_be_read_when_written(void **state) {

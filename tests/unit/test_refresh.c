@@ -379,7 +379,7 @@ static void run_history(unsigned seed) {
         }
 }
 
-static void test_a_thousand_random_histories_are_answered_as_a_model_that_remembers_everything_does(
+static void test_a_thousand_random_histories_are_answered_as_a_model_would_that_forgets_nothing(
         void **state) {
         for (unsigned seed = 0; seed < 1200; seed++)
                 run_history(seed);
@@ -404,7 +404,7 @@ int main(void) {
                 cmocka_unit_test(test_issuing_again_prolongs_the_token_and_does_not_make_it_younger),
                 cmocka_unit_test(test_a_chain_that_was_given_up_is_refused_without_reuse),
                 cmocka_unit_test(
-                        test_a_thousand_random_histories_are_answered_as_a_model_that_remembers_everything_does),
+                        test_a_thousand_random_histories_are_answered_as_a_model_would_that_forgets_nothing),
         };
 
         return cmocka_run_group_tests_name("refresh", tests, NULL, NULL);
