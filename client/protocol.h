@@ -75,6 +75,8 @@
 #define LOGIN_CONNECTIONS_MAX      1024
 
 /* Ending a login */
-#define TERMINATE_LINE_MSEC 250 /* from the line on the terminals to SIGTERM, for sshd drops what is unsent */
-#define TERMINATE_GRACE_SEC 5   /* from SIGTERM to SIGKILL */
-#define DENIED_GRACE_SEC    2   /* a denied login that has not gone by then is signalled */
+/* From the line on the terminals to SIGTERM: sshd drops what it has not sent yet, and a monitor that is hit
+ * between its fork and its signal handler leaves its child alive. */
+#define TERMINATE_LINE_MSEC 250
+#define TERMINATE_GRACE_SEC 5 /* from SIGTERM to SIGKILL */
+#define DENIED_GRACE_SEC    2 /* a denied login that has not gone by then is signalled */

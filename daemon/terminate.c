@@ -29,11 +29,11 @@ static void leader_ask(struct leaders *leaders, struct leader *leader, usec_t no
 void terminate_begin(
         struct leaders *leaders, const struct session *session, const char *line, usec_t now_boot) {
         struct leader *leader = leaders_find(leaders, &session->leader);
-        size_t n_heard;
 
         if (!leader)
                 return;
-        n_heard = line ? terminal_tell(leader->id.pid, session->uid, line) : 0;
+        if (line)
+                (void) terminal_tell(leader->id.pid, session->uid, line);
         if (leader->stage != LEADER_STAYS)
                 return;
         /* SIGTERM only from terminate_run, which looks who shares the leader: somebody may have joined it
@@ -41,8 +41,7 @@ void terminate_begin(
         if (session->end == END_DENIED)
                 leader_set_stage(leaders, leader, LEADER_DENIED, now_boot + DENIED_GRACE_SEC * USEC_PER_SEC);
         else
-                leader_set_stage(leaders, leader, LEADER_TOLD,
-                        n_heard > 0 ? now_boot + TERMINATE_LINE_MSEC * 1000 : now_boot);
+                leader_set_stage(leaders, leader, LEADER_TOLD, now_boot + TERMINATE_LINE_MSEC * 1000);
 }
 
 usec_t terminate_due(const struct leaders *leaders) {

@@ -1,7 +1,6 @@
 /* terminate: makes the leader of an ending session go: a line on its terminals, TERMINATE_LINE_MSEC later
- * (at once if nobody heard it) SIGTERM, after TERMINATE_GRACE_SEC SIGKILL to its children of the same
- * program (killing sshd's monitor first would leave the shell alive), a second later to itself. Loop
- * thread only. */
+ * SIGTERM, after TERMINATE_GRACE_SEC SIGKILL to its children of the same program (killing sshd's monitor
+ * first would leave the shell alive), a second later to itself. Loop thread only. */
 #pragma once
 
 #include "daemon/leader.h"

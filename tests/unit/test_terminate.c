@@ -9,6 +9,7 @@
 
 #define NOW   (1000 * USEC_PER_SEC)
 #define GRACE (TERMINATE_GRACE_SEC * USEC_PER_SEC)
+#define ASKED (NOW + TERMINATE_LINE_MSEC * 1000)
 
 struct scene {
         struct fixture *store;
@@ -85,16 +86,16 @@ static bool has_got(const struct child *child, int number) {
 
 /* ---- the steps ---- */
 
-static void test_a_login_without_a_terminal_is_asked_at_once(void **state) {
+static void test_a_login_without_a_terminal_gets_as_long_to_set_up_its_handlers(void **state) {
         struct scene scene = scene_open(state, child_does_nothing, NULL);
 
         begin(&scene, "bye");
-        assert_true(terminate_due(scene.leaders) <= NOW);
-        run_at(&scene, NOW);
+        assert_int_equal(terminate_due(scene.leaders), ASKED);
+        run_at(&scene, ASKED);
         assert_int_equal(child_wait(&scene.child), SIGTERM);
         assert_int_equal(stage(&scene), LEADER_ASKED);
-        run_at(&scene, NOW + GRACE); /* its death was not heard of yet: nothing comes of it */
-        run_at(&scene, NOW + 2 * GRACE);
+        run_at(&scene, ASKED + GRACE); /* its death was not heard of yet: nothing comes of it */
+        run_at(&scene, ASKED + 2 * GRACE);
         scene_close(&scene);
 }
 
@@ -130,15 +131,15 @@ static void test_who_ignores_sigterm_is_killed_a_second_after_the_grace(void **s
         struct scene scene = scene_open(state, child_ignores_sigterm, NULL);
 
         begin(&scene, NULL);
-        run_at(&scene, NOW);
-        assert_int_equal(terminate_due(scene.leaders), NOW + GRACE);
-        run_at(&scene, NOW + GRACE - 1);
+        run_at(&scene, ASKED);
+        assert_int_equal(terminate_due(scene.leaders), ASKED + GRACE);
+        run_at(&scene, ASKED + GRACE - 1);
         assert_int_equal(stage(&scene), LEADER_ASKED);
-        run_at(&scene, NOW + GRACE);
+        run_at(&scene, ASKED + GRACE);
         assert_int_equal(stage(&scene), LEADER_CHILDREN_KILLED);
-        assert_int_equal(terminate_due(scene.leaders), NOW + GRACE + USEC_PER_SEC);
+        assert_int_equal(terminate_due(scene.leaders), ASKED + GRACE + USEC_PER_SEC);
         assert_true(pidfd_is_alive(scene.child.pidfd));
-        run_at(&scene, NOW + GRACE + USEC_PER_SEC);
+        run_at(&scene, ASKED + GRACE + USEC_PER_SEC);
         assert_int_equal(child_wait(&scene.child), SIGKILL);
         assert_int_equal(terminate_due(scene.leaders), USEC_NEVER);
         scene_close(&scene);
@@ -202,8 +203,8 @@ static void test_children_of_the_same_program_go_before_the_leader_and_no_others
         for (int i = 0; i < 3; i++)
                 pidfds[i] = pidfd_open(pids[i], 0);
         begin(&scene, NULL);
-        run_at(&scene, NOW);
-        run_at(&scene, NOW + GRACE);
+        run_at(&scene, ASKED);
+        run_at(&scene, ASKED + GRACE);
         assert_true(is_readable(pidfds[0], PATIENCE_MSEC));
         assert_true(pidfd_is_alive(pidfds[1]));
         assert_true(pidfd_is_alive(scene.child.pidfd));
@@ -261,10 +262,10 @@ static void test_a_leader_joined_between_sigterm_and_sigkill_is_not_killed(void 
         struct scene scene = scene_open(state, child_keeps_signals, NULL);
 
         begin(&scene, NULL);
-        run_at(&scene, NOW);
+        run_at(&scene, ASKED);
         assert_true(has_got(&scene.child, SIGTERM));
         join_leader(&scene, 2, "bob", CLASS_COUNTED);
-        for (usec_t now = NOW; now <= NOW + 4 * GRACE; now += USEC_PER_SEC)
+        for (usec_t now = ASKED; now <= NOW + 4 * GRACE; now += USEC_PER_SEC)
                 run_at(&scene, now);
         assert_true(pidfd_is_alive(scene.child.pidfd));
         scene_close(&scene);
@@ -278,7 +279,7 @@ static void test_a_leader_left_alone_is_asked_when_its_last_session_ends(void **
 
         join_leader(&scene, 2, "alice", CLASS_COUNTED);
         begin(&scene, NULL);
-        run_at(&scene, NOW);
+        run_at(&scene, ASKED);
         assert_int_equal(stage(&scene), LEADER_STAYS);
         assert_int_equal(terminate_due(scene.leaders), USEC_NEVER);
         turn = begin_turn(scene.store);
@@ -288,7 +289,7 @@ static void test_a_leader_left_alone_is_asked_when_its_last_session_ends(void **
         assert_int_equal(store_put_session(turn, &second), 0);
         commit(turn);
         terminate_begin(scene.leaders, &second, NULL, NOW);
-        run_at(&scene, NOW);
+        run_at(&scene, ASKED);
         assert_int_equal(child_wait(&scene.child), SIGTERM);
         scene_close(&scene);
 }
@@ -342,13 +343,13 @@ static void test_due_is_the_earliest_and_only_what_is_due_is_run(void **state) {
         assert_int_equal(leaders_watch(scene.leaders, &session.leader, &pidfd), 0);
         terminate_begin(scene.leaders, &session, NULL, NOW);
         terminate_begin(scene.leaders, &scene.session, NULL, NOW + USEC_PER_SEC);
-        run_at(&scene, NOW + USEC_PER_SEC);
+        run_at(&scene, ASKED + USEC_PER_SEC);
         assert_int_equal(terminate_due(scene.leaders), NOW + DENIED_GRACE_SEC * USEC_PER_SEC);
         assert_true(has_got(&scene.child, SIGTERM));
         assert_false(has_got(&other, SIGTERM));
         run_at(&scene, NOW + DENIED_GRACE_SEC * USEC_PER_SEC);
         assert_true(has_got(&other, SIGTERM));
-        assert_int_equal(terminate_due(scene.leaders), NOW + USEC_PER_SEC + GRACE);
+        assert_int_equal(terminate_due(scene.leaders), ASKED + USEC_PER_SEC + GRACE);
         scene_close(&scene);
         child_kill(&other);
 }
@@ -357,7 +358,7 @@ static void test_due_is_the_earliest_and_only_what_is_due_is_run(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                terminate_test(test_a_login_without_a_terminal_is_asked_at_once),
+                terminate_test(test_a_login_without_a_terminal_gets_as_long_to_set_up_its_handlers),
                 terminate_test(test_a_login_at_a_terminal_reads_the_line_before_it_is_asked),
                 terminate_test(test_who_ignores_sigterm_is_killed_a_second_after_the_grace),
                 terminate_test(test_a_clock_that_jumps_far_still_takes_one_step_at_a_time),
