@@ -189,12 +189,12 @@ int api_find_own_session(struct request *q, const char *session_id, struct sessi
 int api_find_session_to_mint_for(struct request *q, const char *session_id, struct session *ret) {
         int r;
 
-        if (!*session_id)
-                return api_find_callers_session(q, ret);
-        r = api_find_own_session(q, session_id, ret);
+        r = *session_id ? api_find_own_session(q, session_id, ret) : api_find_callers_session(q, ret);
         if (r)
                 return r;
-        return ret->uid == q->peer.uid ? 0 : API_PERMISSION_DENIED;
+        if (*session_id && ret->uid != q->peer.uid)
+                return API_PERMISSION_DENIED;
+        return api_check_session(q, ret);
 }
 
 int api_check_session(struct request *q, const struct session *session) {

@@ -66,8 +66,8 @@ int api_find_own_session(struct request *q, const char *session_id, struct sessi
 /* Whether the caller may act on sessions of this uid. */
 bool api_may_act_on(const struct request *q, uint32_t uid);
 /* The session to issue tokens for: the named one, or with "" that of the caller. 0;
- * api_find_own_session's and api_find_callers_session's; API_PERMISSION_DENIED: an admin sees others' but
- * cannot mint for them, and must not learn more by trying. */
+ * api_find_own_session's, api_find_callers_session's and api_check_session's; API_PERMISSION_DENIED: an admin
+ * sees others' but cannot mint for them, and must not learn more by trying. */
 int api_find_session_to_mint_for(struct request *q, const char *session_id, struct session *ret);
 /* 0, or API_SESSION_ENDED for a session that is not valid now. */
 int api_check_session(struct request *q, const struct session *session);

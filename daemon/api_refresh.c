@@ -112,9 +112,6 @@ int on_issue_refresh_token(struct request *q) {
         r = api_find_session_to_mint_for(q, p.session_id, &session);
         if (r)
                 return r;
-        r = api_check_session(q, &session);
-        if (r)
-                return r;
         if (refresh_is_live(&session.refresh, q->now.boot))
                 refresh_prolong(&session.refresh, refresh_ttl(q, &session), q->now.boot);
         else

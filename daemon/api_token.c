@@ -198,9 +198,6 @@ int on_mint_token(struct request *q) {
         r = api_find_session_to_mint_for(q, p.session_id, &session);
         if (r)
                 return r;
-        r = api_check_session(q, &session);
-        if (r)
-                return r;
         if (q->now.wall > session.last_seen + LAST_SEEN_STEP) {
                 q->touched = session.sid;
                 q->has_touched = true;
