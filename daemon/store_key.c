@@ -25,13 +25,12 @@ int store_put_key(struct store_txn *txn, const char *kid, const void *bytes, siz
         return row_put(txn, DB_KEY, key, (struct span){ bytes, size });
 }
 
-int store_find_key(struct store_txn *txn, const char *kid, void *buf, size_t size, size_t *ret_size) {
-        struct span key, value;
+static int copy_row(
+        struct store_txn *txn, enum database db, struct span key, void *buf, size_t size, size_t *ret_size) {
+        struct span value;
         int r;
 
-        if (kid_span(kid, &key))
-                return STORE_NOT_FOUND;
-        r = row_get(txn, DB_KEY, key, &value);
+        r = row_get(txn, db, key, &value);
         if (r)
                 return r;
         if (value.size > size)
@@ -39,6 +38,14 @@ int store_find_key(struct store_txn *txn, const char *kid, void *buf, size_t siz
         memcpy(buf, value.bytes, value.size);
         *ret_size = value.size;
         return 0;
+}
+
+int store_find_key(struct store_txn *txn, const char *kid, void *buf, size_t size, size_t *ret_size) {
+        struct span key;
+
+        if (kid_span(kid, &key))
+                return STORE_NOT_FOUND;
+        return copy_row(txn, DB_KEY, key, buf, size, ret_size);
 }
 
 int store_next_key(struct store_txn *txn, struct store_cursor *cursor, char ret_kid[static KID_MAX + 1],
@@ -80,15 +87,5 @@ int store_put_seal(struct store_txn *txn, const void *bytes, size_t size) {
 }
 
 int store_find_seal(struct store_txn *txn, void *buf, size_t size, size_t *ret_size) {
-        struct span value;
-        int r;
-
-        r = row_get(txn, DB_META, seal_row, &value);
-        if (r)
-                return r;
-        if (value.size > size)
-                return -ENOBUFS;
-        memcpy(buf, value.bytes, value.size);
-        *ret_size = value.size;
-        return 0;
+        return copy_row(txn, DB_META, seal_row, buf, size, ret_size);
 }
