@@ -97,17 +97,34 @@ void server_leaders_gone(struct server *server) {
 
 /* ---- deadlines ---- */
 
+/* None while ends wait for room in the store (a heartbeat tells it again): more would wait with them. */
 void server_find_expiry(struct server *server) {
-        int r = expiry_due(server->service.store, &server->expiry_due);
+        int r;
 
+        server->expiry_due = USEC_NEVER;
+        if (server->is_expiring || server->is_retrying || server->unkept.n > 0)
+                return;
+        r = expiry_due(server->service.store, &server->expiry_due);
         if (r < 0)
                 log_line(LOG_ERR, "cannot find the next deadline: %s", strerror(-r));
+        if (server->expiry_due < server->expiry_not_before)
+                server->expiry_due = server->expiry_not_before;
+}
+
+static void expire_done(struct change *change, void *userdata) {
+        struct server *server = userdata;
+
+        server->is_expiring = false;
+        if (change->result < 0)
+                server->expiry_not_before = server->now.boot + USEC_PER_SEC;
+        own_change_done(change, userdata);
 }
 
 void server_expire(struct server *server) {
         server->expiry_due = USEC_NEVER; /* found anew when this one is done */
-        (void) own_change_post(
-                server, &(struct own_change){ .change = { .run = expiry_run, .done = own_change_done } });
+        if (own_change_post(
+                    server, &(struct own_change){ .change = { .run = expiry_run, .done = expire_done } }))
+                server->is_expiring = true;
 }
 
 /* ---- a login that was refused after all ---- */

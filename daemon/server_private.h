@@ -68,6 +68,8 @@ struct server {
         unsigned calls;            /* left in this round */
 
         usec_t expiry_due; /* boot clock; USEC_NEVER while a change that ends sessions is under way */
+        usec_t expiry_not_before; /* boot clock: after one that could not be kept */
+        bool is_expiring;         /* a change that ends sessions is under way */
         usec_t sweep_due;
         usec_t keys_due; /* of the signing keys; USEC_NEVER while they are tended */
         bool keys_tending, keys_unapplied, keys_revoked;
