@@ -64,7 +64,7 @@ PRODUCT := $(B)/sessjwtd $(B)/pam_sessjwt.so $(LIBRARY) $(B)/sessjwt
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 HARNESS    := $(patsubst tests/harness/%.c,$(B)/tests/harness/%,$(wildcard tests/harness/*.c))
 
-.PHONY: all help clean deps check test-build demo install format
+.PHONY: all help clean deps check test-build bench demo install format
 all: $(PRODUCT) ## build everything into build/
 
 help: ## list the targets
@@ -135,12 +135,26 @@ $(B)/tests/harness/%: tests/harness/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< -lpam
 
+$(B)/tests/harness/verify_loop: tests/harness/verify_loop.c $(LIBRARY)
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< -L$(B) -lsessjwt -Wl,-rpath,$(abspath $(B))
+
 test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(HARNESS)
 
 check: ## run every test (installs what is missing when root); ends with the count
 	@.ci/deps --ensure
 	@+$(MAKE) --no-print-directory -j$$(nproc) test-build
 	@tests/run $(TESTS)
+
+$(B)/tests/bench/%: tests/bench/%.c $(B)/daemon.a $(B)/contract.a $(LIBRARY)
+	$(call say,BENCH,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< -L$(B) -Wl,-rpath,$(abspath $(B)) -lsessjwt \
+		$(B)/daemon.a $(B)/contract.a $(LIBS_daemon)
+
+bench: $(B)/tests/bench/bench_verify ## measure what a verification costs, beside what it stands on
+	$(Q)$<
 
 deps: ## install the Debian packages listed in .ci/packages
 	@.ci/deps --install
