@@ -1,4 +1,4 @@
-"""The disk is full: what ends meanwhile has ended, is told the store when there is room, and nothing spins."""
+"""The disk is full: what ends meanwhile is told the store when there is room, and nothing spins."""
 import os
 import subprocess
 
@@ -19,8 +19,10 @@ class World:
     def __init__(self, name):
         self.disk = host.dir / name
         self.disk.mkdir(mode=0o700)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(self.disk)], check=True)
-        self.daemon = Daemon(host, f"[policy default]\nsession_ttl = {TTL}s\n", clock=clock, state_dir=self.disk)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(self.disk)],
+                       check=True)
+        self.daemon = Daemon(host, f"[policy default]\nsession_ttl = {TTL}s\n", clock=clock,
+                             state_dir=self.disk)
         self.daemon.start()
         self.sessions = SessionList(self.daemon)
 
