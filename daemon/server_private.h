@@ -67,7 +67,7 @@ struct server {
         unsigned signature_checks; /* left in this round */
         unsigned calls;            /* left in this round */
 
-        usec_t expiry_due; /* boot clock; USEC_NEVER while a change that ends sessions is under way */
+        usec_t expiry_due;        /* boot clock; USEC_NEVER while a change that ends sessions is under way */
         usec_t expiry_not_before; /* boot clock: after one that could not be kept */
         bool is_expiring;         /* a change that ends sessions is under way */
         usec_t sweep_due;
