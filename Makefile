@@ -233,6 +233,7 @@ install: all $(INSTALLED:%=$(B)/installed/%) ## install (DESTDIR=, prefix=/usr)
 	$(Q)install -Dm644 systemd/sessjwtd.socket $(DESTDIR)$(unitdir)/sessjwtd.socket
 	$(Q)install -Dm644 $(B)/installed/systemd/sessjwtd.service $(DESTDIR)$(unitdir)/sessjwtd.service
 	$(Q)install -Dm644 systemd/sessjwt.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/sessjwt.conf
+	$(Q)install -Dm644 systemd/sessjwt.pam-config $(DESTDIR)$(prefix)/share/pam-configs/sessjwt
 	$(Q)install -Dm644 systemd/sessjwt.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/sessjwt.conf
 	$(Q)install -Dm644 systemd/sessjwtd.preset $(DESTDIR)$(presetdir)/50-sessjwtd.preset
 	$(Q)$(if $(DESTDIR),:,ldconfig)
