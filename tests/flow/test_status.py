@@ -96,6 +96,24 @@ def test_not_one_of_a_million_verifications_is_accepted_after_the_reply_to_a_rev
     assert_always_accepted(loops, tokens[0])
 
 
+def test_when_a_reply_is_out_its_bytes_are_stored():
+    """The daemon stops between the reply and whatever it does next."""
+    daemon = start("[policy default]\nterminate = none\nmax_devices = 1\n[policy many]\nusers = bob\n"
+                   "terminate = none\n")
+    evicted, revoked = log_in(), log_in("bob")
+    tokens = [mint(daemon, login) for login in (evicted, revoked)]
+    loops = loops_of(daemon, tokens)
+    for token, end in ((tokens[0], log_in), (tokens[1], lambda: revoke(daemon, revoked))):
+        daemon.restart(hooks="after-reply=stop")
+        end()
+        moment = time.monotonic_ns()
+        daemon.wait_stopped()
+        for loop in loops:
+            loop.wait_calls(ACROSS)
+        assert_refused_since(loops, token, moment)
+        daemon.resume()
+
+
 def test_the_same_holds_for_logout_eviction_and_an_end_of_all():
     daemon = start("[policy default]\nterminate = none\nmax_devices = 1\n[policy many]\nusers = bob\n"
                    "terminate = none\n")
