@@ -68,7 +68,6 @@ static int reconcile_slice(
         if (commit_result < 0)
                 return commit_result;
         tell_events(&effects);
-        terminate_run(leaders, service->store, now.boot);
         return r;
 }
 

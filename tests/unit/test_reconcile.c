@@ -189,22 +189,23 @@ static void test_a_login_that_goes_on_is_watched_and_unchanged(void **state) {
         start_end(&start);
 }
 
-/* Before the daemon says that it is ready: a clock that is moved then does not lose a step. */
 static void test_an_ending_that_a_crash_interrupted_goes_on(void **state) {
         struct child child = child_start(child_ignores_sigterm, NULL),
                      polite = child_start(child_does_nothing, NULL);
         struct session stubborn = ending(session_led_by(1, &child), END_EVICTED),
                        going = ending(session_led_by(2, &polite), END_EXPIRED);
+        usec_t asked = NOW.boot + TERMINATE_LINE_MSEC * 1000;
         struct start start;
 
         open_alone(*state, &stubborn);
         open_alone(*state, &going);
         start = start_with(state, 10);
+        assert_int_equal(terminate_due(start.leaders), asked);
+        terminate_run(start.leaders, start.service.store, asked);
         assert_int_equal(child_wait(&polite), SIGTERM);
         assert_found(*state, 1, 0);
-        assert_int_equal(terminate_due(start.leaders), NOW.boot + GRACE);
-        terminate_run(start.leaders, start.service.store, NOW.boot + GRACE);
-        terminate_run(start.leaders, start.service.store, NOW.boot + GRACE + USEC_PER_SEC);
+        terminate_run(start.leaders, start.service.store, asked + GRACE);
+        terminate_run(start.leaders, start.service.store, asked + GRACE + USEC_PER_SEC);
         assert_int_equal(child_wait(&child), SIGKILL);
         start_end(&start);
 }
