@@ -262,7 +262,7 @@ def test_garbage_in_its_place_is_replaced_and_never_crashes_a_verifier():
         page.unlink()
         page.write_bytes(garbage)
         page.chmod(0o644)
-        loop = VerifyLoop(host, daemon, [token])
+        loop = VerifyLoop(host, daemon)
         assert loop.process.wait(10) == 1
         assert b"cannot verify" in loop.process.stderr.read()
     daemon.start()
