@@ -41,6 +41,8 @@ static const struct error {
                 "The new configuration is invalid, the old one stays" },
         { OURS("TooManyKeys"), SESSJWT_E_TOO_MANY_KEYS, "limit",
                 "Too many signing keys are retiring, nothing was changed" },
+        { OURS("NamesUnavailable"), SESSJWT_E_NAMES_UNAVAILABLE, NULL,
+                "The account database does not answer: no token, the session lives on" },
         { OURS("NotPublished"), SESSJWT_E_NOT_PUBLISHED, "reason",
                 "The change of keys is kept, but could not be published yet" },
         { OURS("InvalidRefreshToken"), SESSJWT_E_INVALID_REFRESH_TOKEN, NULL,

@@ -70,6 +70,7 @@ enum {
         SESSJWT_E_INVALID_REFRESH_TOKEN, /* not one that the daemon has made */
         SESSJWT_E_REFRESH_TOKEN_REUSED,  /* a copy is about: its session has ended; detail: the session id */
         SESSJWT_E_REFRESH_TOKEN_EXPIRED, /* its session goes on; detail: the session id */
+        SESSJWT_E_NAMES_UNAVAILABLE,     /* the account database does not answer: no token, ask again later */
 };
 
 /* A static sentence, without a full stop, for whatever a call returned. Never NULL. */

@@ -8,22 +8,23 @@
 #include "daemon/caller.h"
 
 static const struct method methods[] = {
-        { "org.varlink.service.GetInfo", ANYONE, READS, on_get_info },
-        { "org.varlink.service.GetInterfaceDescription", ANYONE, READS, on_get_interface_description },
-        { "org.sessjwt.Introspect", ANYONE, READS, on_introspect },
-        { "org.sessjwt.GetKeys", ANYONE, READS, on_get_keys },
-        { "org.sessjwt.MintToken", OWNER, READS, on_mint_token },
-        { "org.sessjwt.IssueRefreshToken", OWNER, CHANGES, on_issue_refresh_token },
-        { "org.sessjwt.Refresh", ANYONE, CHANGES, on_refresh },
-        { "org.sessjwt.ListSessions", OWNER, READS, on_list_sessions },
-        { "org.sessjwt.GetSession", OWNER, READS, on_get_session },
-        { "org.sessjwt.RevokeSession", OWNER, CHANGES, on_revoke_session },
-        { "org.sessjwt.RevokeOthers", OWNER, CHANGES, on_revoke_others },
-        { "org.sessjwt.RevokeAll", OWNER, CHANGES, on_revoke_all },
-        { "org.sessjwt.ListKeys", ROOT, READS, on_list_keys },
-        { "org.sessjwt.RotateKey", ROOT, CHANGES, on_rotate_key },
-        { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health },
-        { "org.sessjwt.Reload", ROOT, RELOADS, on_reload },
+        { "org.varlink.service.GetInfo", ANYONE, READS, on_get_info, NULL },
+        { "org.varlink.service.GetInterfaceDescription", ANYONE, READS, on_get_interface_description, NULL },
+        { "org.sessjwt.Introspect", ANYONE, READS, on_introspect, NULL },
+        { "org.sessjwt.GetKeys", ANYONE, READS, on_get_keys, NULL },
+        { "org.sessjwt.MintToken", OWNER, READS, on_mint_token, NULL },
+        { "org.sessjwt.IssueRefreshToken", OWNER, CHANGES, on_issue_refresh_token,
+                prepare_issue_refresh_token },
+        { "org.sessjwt.Refresh", ANYONE, CHANGES, on_refresh, prepare_refresh },
+        { "org.sessjwt.ListSessions", OWNER, READS, on_list_sessions, NULL },
+        { "org.sessjwt.GetSession", OWNER, READS, on_get_session, NULL },
+        { "org.sessjwt.RevokeSession", OWNER, CHANGES, on_revoke_session, NULL },
+        { "org.sessjwt.RevokeOthers", OWNER, CHANGES, on_revoke_others, NULL },
+        { "org.sessjwt.RevokeAll", OWNER, CHANGES, on_revoke_all, NULL },
+        { "org.sessjwt.ListKeys", ROOT, READS, on_list_keys, NULL },
+        { "org.sessjwt.RotateKey", ROOT, CHANGES, on_rotate_key, NULL },
+        { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health, NULL },
+        { "org.sessjwt.Reload", ROOT, RELOADS, on_reload, NULL },
 };
 
 static bool method_is_allowed(const struct method *method, const struct peer *peer) {
@@ -119,6 +120,9 @@ static void api_write_error(struct request *q, int outcome) {
                 json_member_integer(&q->reply, "limit", CONNECTIONS_PER_UID_MAX);
                 message_end_error(&q->reply);
                 return;
+        case API_NAMES_UNAVAILABLE:
+                write_error(q, "org.sessjwt.NamesUnavailable", NULL, NULL);
+                return;
         case API_TOO_MANY_KEYS:
                 message_begin_error(&q->reply, "org.sessjwt.TooManyKeys");
                 json_member_integer(&q->reply, "limit", JWKS_KEYS_MAX);
@@ -135,6 +139,10 @@ static void api_write_error(struct request *q, int outcome) {
                         outcome < 0 ? strerror(-outcome) : "unknown");
                 return;
         }
+}
+
+bool api_must_wait(int result) {
+        return result == API_NAMES_ASKED || result == API_USER_GONE;
 }
 
 int api_finish_reply(struct request *q, int result, size_t *ret_size) {
@@ -166,9 +174,23 @@ bool api_may_act_on(const struct request *q, uint32_t uid) {
         return q->peer.is_admin && uid != 0;
 }
 
+/* A caller who is no admin sees only his own realm: a session in another is as one that is not there. */
+static int is_in_callers_realm(struct request *q, const struct session *session) {
+        const struct realm *realm;
+        int r;
+
+        if (q->peer.is_admin)
+                return 1;
+        r = api_find_realm(q, "", &realm);
+        if (r < 0)
+                return r;
+        return r == 0 && strcmp(realm->name, session->realm) == 0;
+}
+
 int api_find_own_session(struct request *q, const char *session_id, struct session *ret) {
         struct session session;
         struct sid sid;
+        bool found;
         int r;
 
         if (sid_read(session_id, &sid) < 0) {
@@ -178,7 +200,11 @@ int api_find_own_session(struct request *q, const char *session_id, struct sessi
         r = store_find_session(q->txn, &sid, &session);
         if (r < 0)
                 return r;
-        if (r == STORE_NOT_FOUND || !api_may_act_on(q, session.uid)) {
+        found = r == 0 && api_may_act_on(q, session.uid);
+        r = found ? is_in_callers_realm(q, &session) : 0;
+        if (r < 0)
+                return r;
+        if (r == 0) {
                 snprintf(q->detail, sizeof(q->detail), "%s", session_id);
                 return API_SESSION_NOT_FOUND;
         }
@@ -215,25 +241,64 @@ int api_find_callers_session(struct request *q, struct session *ret) {
         return r == CALLER_HAS_NONE ? API_NO_SESSION : r;
 }
 
-int api_find_realm(struct request *q, const char *named, char ret[static REALM_MAX + 1]) {
+/* That of his session, else default. To find out which session he is in costs more than all the rest of a
+ * short call (/proc), so it is done only for those who have one in another realm: a service that asks about
+ * others' tokens mostly has none at all. */
+static int find_callers_realm(struct request *q, char ret[static REALM_MAX + 1]) {
+        struct store_cursor cursor = { 0 };
         struct session session;
-        int r;
+        int r = STORE_END;
 
         snprintf(ret, REALM_MAX + 1, "%s", SESSJWT_DEFAULT_REALM);
-        /* With one realm there is nothing to find out; /proc costs more than all the rest of a short call. */
-        if (q->config->n_realms > 1 && !q->peer.is_admin) {
-                r = api_find_callers_session(q, &session);
+        while (q->config->n_realms > 1 &&
+                (r = store_next_session_of_uid(q->txn, q->peer.uid, &cursor, &session)) == 0)
+                if (strcmp(session.realm, SESSJWT_DEFAULT_REALM) != 0)
+                        break;
+        if (r)
+                return r < 0 ? r : 0;
+        r = api_find_callers_session(q, &session);
+        if (r == 0)
+                snprintf(ret, REALM_MAX + 1, "%s", session.realm);
+        return r < 0 ? r : 0;
+}
+
+int api_find_realm(struct request *q, const char *named, const struct realm **ret) {
+        char own[REALM_MAX + 1];
+        const struct realm *realm;
+        bool is_his = true;
+        int r;
+
+        if (!*named || !q->peer.is_admin) {
+                r = find_callers_realm(q, own);
                 if (r < 0)
                         return r;
-                if (r == 0)
-                        snprintf(ret, REALM_MAX + 1, "%s", session.realm);
+                is_his = !*named || strcmp(named, own) == 0;
+                named = *named ? named : own;
         }
-        if (!*named || strcmp(named, ret) == 0)
-                return 0;
-        if (q->peer.is_admin && config_has_realm(q->config, named)) {
-                snprintf(ret, REALM_MAX + 1, "%s", named);
-                return 0;
+        realm = is_his ? config_realm(q->config, named) : NULL;
+        if (!realm) {
+                snprintf(q->detail, sizeof(q->detail), "%s", named);
+                return API_REALM_NOT_FOUND;
         }
-        snprintf(q->detail, sizeof(q->detail), "%s", named);
-        return API_REALM_NOT_FOUND;
+        *ret = realm;
+        return 0;
+}
+
+int api_find_names(struct request *q, const struct session *session, struct name *ret) {
+        struct name name;
+        int r;
+
+        r = names_find(q->service->names, session->user, q->now, &name);
+        if (r < 0)
+                return r;
+        if (r == NAMES_ASKED)
+                return API_NAMES_ASKED;
+        if (name.state == NAMES_UNAVAILABLE)
+                return API_NAMES_UNAVAILABLE;
+        if (name.state == NAMES_GONE || name.uid != session->uid) {
+                q->gone = session->sid;
+                return API_USER_GONE;
+        }
+        *ret = name;
+        return 0;
 }

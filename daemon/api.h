@@ -2,6 +2,7 @@
  * where outcomes become Varlink errors. Knows requests, no socket. */
 #pragma once
 
+#include "daemon/names.h"
 #include "daemon/request.h"
 
 enum right {
@@ -24,6 +25,9 @@ struct method {
         /* Writes the members of its reply. 0, an outcome, or negative errno. One that CHANGES may leave the
          * last ones to q->answer, which see. */
         int (*handler)(struct request *q);
+        /* Of a change, or NULL: what must be known before it is begun, found on the loop thread in a read
+         * transaction. 0, API_NAMES_ASKED or API_USER_GONE, or what is answered in the handler's stead. */
+        int (*prepare)(struct request *q);
 };
 
 /* What a handler may say besides 0. Each meets its Varlink error in api_write_error. */
@@ -43,12 +47,18 @@ enum api_outcome {
         API_TOO_MANY_CONNECTIONS,
         API_CONFIGURATION_INVALID,
         API_TOO_MANY_KEYS,
+        API_NAMES_ASKED, /* not done: call the handler again when more is known of names */
+        API_NAMES_UNAVAILABLE,
+        API_USER_GONE,     /* q->gone is to end first; then it is API_SESSION_ENDED */
         API_NOT_PUBLISHED, /* of a change that is kept; q->detail says why */
 };
 
 /* Finds the method of the call and checks its right: before a parameter is looked at. 0 with q->method
  * set, or an outcome. */
 int api_find_method(struct request *q);
+
+/* Whether a result is none yet: API_NAMES_ASKED and API_USER_GONE. */
+bool api_must_wait(int result);
 
 /* Ends the reply of a handler that returned `result` (0, an outcome but API_AGAIN, or negative errno,
  * which becomes StoreUnavailable): afterwards reply holds the whole message. 0 with its size; negative
@@ -73,15 +83,23 @@ int api_find_session_to_mint_for(struct request *q, const char *session_id, stru
 int api_check_session(struct request *q, const struct session *session);
 /* The live session that the caller is in: by audit session, else by ancestry. 0 or API_NO_SESSION. */
 int api_find_callers_session(struct request *q, struct session *ret);
-/* The realm to act in: the one named (if configured, and for others than admins only their own), else that
- * of the caller's session, else default. 0 or API_REALM_NOT_FOUND. */
-int api_find_realm(struct request *q, const char *named, char ret[static REALM_MAX + 1]);
+/* The realm to act in: the one named (for others than admins only their own), else that of the caller's
+ * session, else default. Borrowed from q->config. 0 or API_REALM_NOT_FOUND: also for one that a session
+ * has outlived. */
+int api_find_realm(struct request *q, const char *named, const struct realm **ret);
+/* What NSS says of the session's user now: he is there, with the uid of his login. Lent until the next call
+ * on names. Loop thread only: for handlers that read, not for those that change. 0, API_NAMES_ASKED,
+ * API_NAMES_UNAVAILABLE; API_USER_GONE: he does not exist any more, or has another uid. */
+int api_find_names(struct request *q, const struct session *session, struct name *ret);
 
-/* ---- tokens: api_token.c ---- */
+/* ---- tokens: api_mint.c ---- */
 
-/* Mints an access token for a valid session and writes it and all that is said of it: the one place where
- * they are made. audience "": the configured one. Loop thread. 0 or negative errno. */
+/* A fresh access token for a valid session, with the roles that its user's groups give him now: writes it and
+ * all that is said of it. The one place where they are made. audience "": the realm's. Loop thread only. 0,
+ * API_REALM_NOT_FOUND, or as api_find_names. */
 int api_mint(struct request *q, const struct session *session, const char *audience);
+/* Tokens live by the status page's time, as for every verifier: a clock that is set back revives none. */
+usec_t api_token_time(const struct request *q);
 
 /* ---- lists: api_list.c ---- */
 
@@ -102,6 +120,8 @@ int on_get_keys(struct request *q);
 int on_mint_token(struct request *q);
 int on_issue_refresh_token(struct request *q);
 int on_refresh(struct request *q);
+int prepare_issue_refresh_token(struct request *q);
+int prepare_refresh(struct request *q);
 int on_list_sessions(struct request *q);
 int on_get_session(struct request *q);
 int on_revoke_session(struct request *q);

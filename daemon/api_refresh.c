@@ -57,7 +57,7 @@ static int answer(struct request *q) {
         int r;
 
         r = api_mint(q, &q->session, "");
-        if (r < 0)
+        if (r)
                 return r;
         r = write_current(q, &q->session, text);
         if (r < 0)
@@ -100,16 +100,31 @@ static const struct message_field issue_fields[] = {
         { 0 },
 };
 
-/* Whoever is issued one later joins those who have one: they share the chain. */
-int on_issue_refresh_token(struct request *q) {
+static int find_session_to_issue_for(struct request *q, struct session *ret) {
         struct issue_params p = { 0 };
-        struct session session;
         int r;
 
         r = api_read(q, issue_fields, &p);
-        if (r)
-                return r;
-        r = api_find_session_to_mint_for(q, p.session_id, &session);
+        return r ? r : api_find_session_to_mint_for(q, p.session_id, ret);
+}
+
+/* A chain must not go on when its access token then cannot be minted: the former token, which is all that the
+ * caller has, would soon be one that was used again. */
+int prepare_issue_refresh_token(struct request *q) {
+        struct session session;
+        struct name name;
+        int r;
+
+        r = find_session_to_issue_for(q, &session);
+        return r ? r : api_find_names(q, &session, &name);
+}
+
+/* Whoever is issued one later joins those who have one: they share the chain. */
+int on_issue_refresh_token(struct request *q) {
+        struct session session;
+        int r;
+
+        r = find_session_to_issue_for(q, &session);
         if (r)
                 return r;
         if (refresh_is_live(&session.refresh, q->now.boot))
@@ -172,6 +187,21 @@ static int end_reused(struct request *q, struct session *session) {
 
         r = ending_end(q->txn, session, END_REFRESH_REUSE, BY_POLICY, NULL, &q->change.effects);
         return r < 0 ? r : API_REFRESH_TOKEN_REUSED;
+}
+
+/* As prepare_issue_refresh_token. Whatever is wrong with the token is for the change to say. */
+int prepare_refresh(struct request *q) {
+        uint8_t hash[REFRESH_HASH_SIZE];
+        struct refresh_token token;
+        struct session session;
+        struct name name;
+        int r;
+
+        r = read_token(q, &token, hash);
+        if (r)
+                return r;
+        r = find_session(q, &token.sid, &session);
+        return r ? r : api_find_names(q, &session, &name);
 }
 
 int on_refresh(struct request *q) {

@@ -113,15 +113,19 @@ static int walk_next(
  * whether any other exists is not told. */
 static int walk_prepare(struct request *q, const char *user, const char *realm, bool all, struct walk *ret) {
         struct walk walk = { .user = user, .all = all, .any_realm = all && !*realm };
+        const struct realm *found;
         struct store_cursor cursor = { 0 };
         struct session session;
         int r;
 
         if (all && !q->peer.is_admin)
                 return API_PERMISSION_DENIED;
-        r = api_find_realm(q, realm, walk.realm);
-        if (r)
-                return r;
+        if (!walk.any_realm) {
+                r = api_find_realm(q, realm, &found);
+                if (r)
+                        return r;
+                snprintf(walk.realm, sizeof(walk.realm), "%s", found->name);
+        }
         if (*user && !all && q->peer.is_admin)
                 walk.by_name = true;
         if (*user && !q->peer.is_admin) {

@@ -4,11 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "client/cleanup.h"
 #include "client/verify.h"
-#include "daemon/token.h"
 
 #define LAST_SEEN_STEP (60 * USEC_PER_SEC) /* lastSeen is noted at most so often */
 
@@ -57,11 +54,6 @@ static void put_claims(struct json_writer *w, const struct claims *claims) {
                 json_member_string(w, "dev", claims->device_id);
 }
 
-/* Tokens live by the status page's time, as for every verifier: a clock that is set back revives none. */
-static usec_t token_time(const struct request *q) {
-        return status_time(q->service->status, q->now.wall);
-}
-
 /* As a verifier in any other process, with our own keys and page. The byte is stored before anybody hears of
  * an end, so the store need not be asked. -EAGAIN: another round has signatures left; garbage of one delays
  * nobody else. */
@@ -98,21 +90,21 @@ static bool may_know_reason(const struct request *q, const struct token_entry *e
 int on_introspect(struct request *q) {
         struct introspect_params p = { 0 };
         const struct token_entry *entry;
-        char realm[REALM_MAX + 1];
+        const struct realm *realm;
         int r;
 
         r = api_read(q, introspect_fields, &p);
         if (r)
                 return r;
-        r = api_find_realm(q, p.realm, realm);
+        r = api_find_realm(q, p.realm, &realm);
         if (r)
                 return r;
         r = verify(q,
-                &(struct verify_rules){ .issuer = q->config->issuer,
+                &(struct verify_rules){ .issuer = realm->issuer,
                         .audience = *p.audience ? p.audience : NULL,
-                        .realm = realm,
+                        .realm = realm->name,
                         .typ = q->config->typ,
-                        .now = (int64_t) (token_time(q) / USEC_PER_SEC),
+                        .now = (int64_t) (api_token_time(q) / USEC_PER_SEC),
                         .leeway = LEEWAY_SEC },
                 p.token, &entry);
         if (r == -EAGAIN)
@@ -139,53 +131,6 @@ static const struct message_field mint_fields[] = {
         MESSAGE_FIELD_STRING(struct mint_params, audience, "audience", false),
         { 0 },
 };
-
-static void cleanup_token(char (*token)[TOKEN_MAX + 1]) {
-        explicit_bzero(*token, sizeof(*token));
-}
-
-static int mint(struct request *q, const struct session *session, const char *audience, char *token,
-        int64_t *ret_expires) {
-        const struct policy *policy = config_policy(q->config, session->policy);
-        const char *roles[] = { policy->role_default };
-        uint8_t random[16];
-        size_t length;
-
-        while (getrandom(random, sizeof(random), 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return token_mint(q->keyring,
-                &(struct token_facts){ .session = session,
-                        .issuer = q->config->issuer,
-                        .audience = *audience ? audience : q->config->audience,
-                        .typ = q->config->typ,
-                        .role = policy->role_default,
-                        .roles = roles,
-                        .n_roles = 1,
-                        .now_wall = token_time(q),
-                        .access_ttl = policy->access_ttl,
-                        .random = random },
-                token, TOKEN_MAX + 1, &length, ret_expires);
-}
-
-int api_mint(struct request *q, const struct session *session, const char *audience) {
-        _cleanup_(cleanup_token) char token[TOKEN_MAX + 1];
-        char text[CLOCK_TEXT_SIZE], sid[SID_TEXT_MAX + 1];
-        int64_t expires;
-        int r;
-
-        r = mint(q, session, audience, token, &expires);
-        if (r < 0)
-                return r;
-        json_member_string(&q->reply, "accessToken", token);
-        json_member_string(&q->reply, "tokenType", "Bearer");
-        json_member_integer(&q->reply, "expiresIn", expires - (int64_t) (token_time(q) / USEC_PER_SEC));
-        clock_write((usec_t) expires * USEC_PER_SEC, text);
-        json_member_string(&q->reply, "expiresAt", text);
-        sid_write(&session->sid, sid);
-        json_member_string(&q->reply, "sessionId", sid);
-        return 0;
-}
 
 int on_mint_token(struct request *q) {
         struct mint_params p = { 0 };

@@ -44,7 +44,9 @@ static usec_t clock_read(clockid_t id) {
 }
 
 struct moment clock_now(void) {
-        struct moment now = { .wall = clock_read(CLOCK_REALTIME), .boot = clock_read(CLOCK_BOOTTIME) };
+        struct moment now = { .wall = clock_read(CLOCK_REALTIME),
+                .boot = clock_read(CLOCK_BOOTTIME),
+                .awake = clock_read(CLOCK_MONOTONIC) };
 
 #ifdef SESSJWT_TEST_HOOKS
         now.wall += (usec_t) clock_offsets()[0];

@@ -1,4 +1,4 @@
-/* clock: the two times that a request is given, read once, and the identity of this boot. */
+/* clock: the times that a request is given, read once, and the identity of this boot. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,10 +9,12 @@ typedef uint64_t usec_t;
 #define USEC_PER_SEC ((usec_t) 1000000)
 #define USEC_NEVER   UINT64_MAX
 
-/* One instant on both clocks. Deadlines are judged by boot, shown by wall. */
+/* One instant on all clocks. Deadlines are judged by boot, shown by wall; how long somebody waits for an
+ * answer is told by awake. */
 struct moment {
-        usec_t wall; /* CLOCK_REALTIME, since 1970 */
-        usec_t boot; /* CLOCK_BOOTTIME: suspended time counts, setting the clock does not */
+        usec_t wall;  /* CLOCK_REALTIME, since 1970 */
+        usec_t boot;  /* CLOCK_BOOTTIME: suspended time counts, setting the clock does not */
+        usec_t awake; /* CLOCK_MONOTONIC: suspended time does not count; nobody moves it */
 };
 
 struct boot_id {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/cleanup.h"
@@ -22,9 +23,9 @@ struct entry {
         char user[USER_MAX + 1];
         bool is_known;     /* name is what NSS said, at known_at */
         bool is_asked_for; /* the thread has it, since asked_at */
-        usec_t known_at;
-        usec_t asked_at;
-        struct name name; /* owns its groups */
+        usec_t known_at;   /* boot */
+        usec_t asked_at;   /* awake */
+        struct name name;  /* owns its groups */
 };
 
 /* A question on its way to the thread, an answer on its way back. */
@@ -156,6 +157,15 @@ static void free_jobs(struct job *job) {
         }
 }
 
+/* What NSS does on the thread cannot be ended, only waited for, and not for ever. */
+static bool thread_has_ended(struct names *names) {
+        struct timespec until;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += NAMES_TIMEOUT / USEC_PER_SEC;
+        return pthread_clockjoin_np(names->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
 void names_free(struct names **names) {
         if (!*names)
                 return;
@@ -163,7 +173,11 @@ void names_free(struct names **names) {
         (*names)->is_stopping = true;
         pthread_cond_signal(&(*names)->asked);
         pthread_mutex_unlock(&(*names)->mutex);
-        pthread_join((*names)->thread, NULL);
+        if (!thread_has_ended(*names)) {
+                (void) pthread_detach((*names)->thread);
+                *names = NULL; /* it is the thread's as long as the process lives */
+                return;
+        }
         for (size_t i = 0; i < (*names)->n_entries; i++)
                 free((void *) (*names)->entries[i].name.groups);
         free_jobs((*names)->questions);
@@ -204,14 +218,14 @@ static struct entry *make_entry(struct names *names, const char *user) {
         return entry;
 }
 
-static int ask(struct names *names, struct entry *entry, usec_t now_boot) {
+static int ask(struct names *names, struct entry *entry, usec_t now_awake) {
         struct job *job = calloc(1, sizeof(*job));
 
         if (!job)
                 return -ENOMEM;
         strcpy(job->user, entry->user);
         entry->is_asked_for = true;
-        entry->asked_at = now_boot;
+        entry->asked_at = now_awake;
         pthread_mutex_lock(&names->mutex);
         *names->questions_tail = job;
         names->questions_tail = &job->next;
@@ -220,19 +234,19 @@ static int ask(struct names *names, struct entry *entry, usec_t now_boot) {
         return 0;
 }
 
-int names_find(struct names *names, const char *user, usec_t now_boot, struct name *ret) {
+int names_find(struct names *names, const char *user, struct moment now, struct name *ret) {
         struct entry *entry;
         int r;
 
         if (strlen(user) > USER_MAX)
                 return -ENAMETOOLONG;
         entry = find_entry(names, user);
-        if (entry && entry->is_known && now_boot < entry->known_at + NAMES_KEPT_FOR) {
+        if (entry && entry->is_known && now.boot < entry->known_at + NAMES_KEPT_FOR) {
                 *ret = entry->name;
                 return 0;
         }
         if (entry && entry->is_asked_for) {
-                if (now_boot < entry->asked_at + NAMES_TIMEOUT)
+                if (now.awake < entry->asked_at + NAMES_TIMEOUT)
                         return NAMES_ASKED;
                 *ret = (struct name){ .state = NAMES_UNAVAILABLE };
                 return 0;
@@ -243,7 +257,7 @@ int names_find(struct names *names, const char *user, usec_t now_boot, struct na
                 *ret = (struct name){ .state = NAMES_UNAVAILABLE };
                 return 0;
         }
-        r = ask(names, entry, now_boot);
+        r = ask(names, entry, now.awake);
         return r < 0 ? r : NAMES_ASKED;
 }
 

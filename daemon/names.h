@@ -31,14 +31,15 @@ struct names;
 
 /* Starts the thread. 0 or negative errno. */
 int names_new(struct names **ret);
-/* Waits for an answer that NSS is about to give. */
+/* Waits for an answer that NSS is about to give, for NAMES_TIMEOUT; then the thread is left alone with what
+ * it needs, for the process is about to end. */
 void names_free(struct names **names);
 
 enum { NAMES_ASKED = 1 };
 
 /* What is known of the user, borrowed until the next call on names. 0; NAMES_ASKED: the thread asks; look
  * again when names_fd was readable, or when NAMES_TIMEOUT has passed; negative errno. */
-int names_find(struct names *names, const char *user, usec_t now_boot, struct name *ret);
+int names_find(struct names *names, const char *user, struct moment now, struct name *ret);
 
 /* Readable (an eventfd) when answers are there; take them then. */
 int names_fd(const struct names *names);

@@ -55,6 +55,10 @@ struct request {
         int (*answer)(struct request *q);
         struct session session;
 
+        int (*when_known)(struct request *q); /* the handler that waits for names, to be called again */
+        usec_t waits_until;                   /* awake */
+        struct sid gone;                      /* a session whose user is: it is to end */
+
         struct sid touched; /* a session that was used: its lastSeen is noted later */
         bool has_touched;
 

@@ -96,6 +96,7 @@ static void take_reload(struct server *server) {
 
 static usec_t next_due(const struct server *server) {
         usec_t due = server->sweep_due, termination = terminate_due(server->leaders);
+        usec_t names = server_names_due(server);
 
         if (server->expiry_due < due)
                 due = server->expiry_due;
@@ -103,6 +104,8 @@ static usec_t next_due(const struct server *server) {
                 due = server->keys_due;
         if (server->heartbeat_due < due)
                 due = server->heartbeat_due;
+        if (names < due)
+                due = names;
         return termination < due ? termination : due;
 }
 
@@ -113,6 +116,8 @@ static void run_due(struct server *server) {
                 server_expire(server);
         if (server->keys_due <= server->now.boot)
                 server_tend_keys(server);
+        if (server_names_due(server) <= server->now.boot)
+                server_go_on_with_names(server);
         if (terminate_due(server->leaders) <= server->now.boot)
                 terminate_run(server->leaders, server->service.store, server->now.boot);
         if (server->sweep_due <= server->now.boot) {
@@ -155,6 +160,9 @@ static void handle_events(struct server *server, const struct epoll_event *event
                         break;
                 case WATCH_RELOAD:
                         take_reload(server);
+                        break;
+                case WATCH_NAMES:
+                        server_go_on_with_names(server);
                         break;
                 case WATCH_PUBLIC_LISTENER:
                         server_accept_public(server);
@@ -291,6 +299,7 @@ static int watch_all(struct server *server) {
                 { turn_fd(server->turn), WATCH_TURN },
                 { leaders_fd(server->leaders), WATCH_LEADERS },
                 { reload_fd(server->reload), WATCH_RELOAD },
+                { names_fd(server->service.names), WATCH_NAMES },
         };
 
         for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
@@ -352,6 +361,8 @@ static int server_open(struct server *server) {
         if (r >= 0)
                 r = reload_new(server->options->config_file, &server->reload);
         if (r >= 0)
+                r = names_new(&server->service.names);
+        if (r >= 0)
                 r = turn_new(server->service.store, &server->turn);
         if (r >= 0)
                 r = watch_all(server);
@@ -372,6 +383,7 @@ static int server_open(struct server *server) {
 /* What was posted is run and answered; sessions and connections of users live on without us. */
 static void server_close(struct server *server) {
         server->is_stopping = true;
+        server_cancel_names(server);
         if (server->turn) {
                 turn_stop(server->turn);
                 server_take_done(server);
@@ -400,6 +412,7 @@ static void server_close(struct server *server) {
         status_close(&server->service.status);
         effects_free(&server->unkept);
         seal_free(&server->service.seal);
+        names_free(&server->service.names);
         store_close(&server->service.store);
         config_unref(&server->config);
 }

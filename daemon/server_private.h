@@ -1,6 +1,7 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
  * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
- * nobody asked for), server_keys.c (the signing keys), server_status.c (the status page). */
+ * nobody asked for), server_keys.c (the signing keys), server_status.c (the status page), server_names.c
+ * (requests that wait for names). */
 #pragma once
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ enum watch {
         WATCH_TURN,
         WATCH_LEADERS,
         WATCH_RELOAD,
+        WATCH_NAMES,
         WATCH_EVENT
 };
 
@@ -49,6 +51,8 @@ struct server {
         struct request *reload_waits;      /* for the reading that goes on; linked by change.next */
         struct request *reload_waits_next; /* for one that must be begun after it */
         bool reload_wanted;                /* by SIGHUP, while one goes on */
+
+        struct request *names_waits; /* for what NSS says; linked by change.next */
 
         struct connections *connections;
         struct login_waiter *waiters[LOGIN_CONNECTIONS_MAX];
@@ -95,6 +99,23 @@ void server_public_event(struct server *server, uint32_t slot, uint32_t generati
 void server_work(struct server *server);
 void server_answer(struct server *server, struct request *request, int result);
 void server_drop_idle(struct server *server);
+/* Calls a handler in a read transaction of its own. */
+int server_read(struct server *server, struct request *request, int (*handler)(struct request *));
+/* What a request's change ends with: tells and answers, frees the request. */
+void server_change_done(struct change *change, void *userdata);
+
+/* Posts the change of a request that owns its text and reply, and takes it. */
+void server_post_change(struct server *server, struct request *request);
+
+/* server_names.c */
+/* Takes a request that owns its text and reply, whose handler has said that it must wait (api_must_wait): it
+ * is called again when more is known of names, or answered when the session has ended whose user is gone. */
+void server_suspend(
+        struct server *server, struct request *request, int result, int (*handler)(struct request *));
+/* When names_fd was readable, and when server_names_due has come. */
+void server_go_on_with_names(struct server *server);
+usec_t server_names_due(const struct server *server);
+void server_cancel_names(struct server *server);
 
 /* server_change.c */
 void server_take_done(struct server *server);

@@ -112,13 +112,13 @@ static void prepare_request(struct server *server, struct connection *connection
         request_begin_reply(q);
 }
 
-static int run_read(struct server *server, struct request *q) {
+int server_read(struct server *server, struct request *q, int (*handler)(struct request *)) {
         int r;
 
         r = store_begin_read(server->service.store, &q->txn);
         if (r < 0)
                 return r;
-        r = q->method->handler(q);
+        r = handler(q);
         store_abort(&q->txn);
         if (q->has_touched)
                 server_note_touch(server, &q->touched);
@@ -137,7 +137,7 @@ static int run_change(struct change *change, struct store_txn *txn) {
 }
 
 /* An outcome (> 0) of a handler leaves what it put in the turn; handlers decide before they put. */
-static void change_done(struct change *change, void *userdata) {
+void server_change_done(struct change *change, void *userdata) {
         struct request *q = (struct request *) change;
         struct server *server = userdata;
         int no_pidfd = -1, r;
@@ -155,6 +155,11 @@ static void change_done(struct change *change, void *userdata) {
         q->keyring = keyring_ref(server->service.keyring);
         if (change->result == 0 && q->answer)
                 change->result = q->answer(q);
+        if (api_must_wait(change->result)) {
+                tell_logins(&change->effects, server->leaders, server->now.boot);
+                server_suspend(server, q, change->result, q->answer);
+                return;
+        }
         HOOK("before-reply");
         server_answer(server, q, change->result);
         HOOK("after-reply");
@@ -162,18 +167,22 @@ static void change_done(struct change *change, void *userdata) {
         request_free(&q);
 }
 
+void server_post_change(struct server *server, struct request *q) {
+        q->change.lane = LANE_PUBLIC;
+        q->change.ends_stand = true;
+        q->change.uid = q->peer.uid;
+        q->change.run = run_change;
+        q->change.done = server_change_done;
+        turn_post(server->turn, &q->change);
+}
+
 static int begin_change(struct server *server, struct connection *connection, const char *text, size_t size) {
         _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
 
         if (!q || request_own_reply(q, CHANGE_REPLY_SIZE) < 0)
                 return -ENOMEM;
-        q->change.lane = LANE_PUBLIC;
-        q->change.ends_stand = true;
-        q->change.uid = q->peer.uid;
-        q->change.run = run_change;
-        q->change.done = change_done;
         connection->change_in_flight = true;
-        turn_post(server->turn, &TAKE(q)->change);
+        server_post_change(server, TAKE(q));
         return 0;
 }
 
@@ -210,6 +219,20 @@ static int begin_list(struct server *server, struct connection *connection, cons
         return 0;
 }
 
+/* A call that waits for names, or for the end of a session whose user is gone. */
+static int begin_wait(
+        struct server *server, struct connection *connection, const char *text, size_t size, int result) {
+        _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
+        int (*handler)(struct request *);
+
+        if (!q || request_own_reply(q, CHANGE_REPLY_SIZE) < 0)
+                return -ENOMEM;
+        connection->change_in_flight = true;
+        handler = q->method->access == READS ? q->method->handler : q->method->prepare;
+        server_suspend(server, TAKE(q), result, handler);
+        return 0;
+}
+
 static int put_reply(struct connection *connection, struct request *q, int result) {
         size_t size;
         int r;
@@ -237,11 +260,12 @@ static int handle_call(struct server *server, struct connection *connection, con
         if (r == 0) {
                 switch (q->method->access) {
                 case READS:
-                        r = run_read(server, q);
+                        r = server_read(server, q, q->method->handler);
                         break;
                 case CHANGES:
-                        r = begin_change(server, connection, text, size);
-                        if (r == 0)
+                        if (q->method->prepare)
+                                r = server_read(server, q, q->method->prepare);
+                        if (r == 0 && (r = begin_change(server, connection, text, size)) == 0)
                                 return 0;
                         break;
                 case RELOADS:
@@ -257,6 +281,8 @@ static int handle_call(struct server *server, struct connection *connection, con
                 return begin_list(server, connection, text, size);
         if (r == API_AGAIN)
                 return CALL_AGAIN;
+        if (api_must_wait(r))
+                return begin_wait(server, connection, text, size, r);
         r = put_reply(connection, q, r);
         free(TAKE(q->list.held));
         return r;
@@ -268,7 +294,7 @@ static int go_on_with_list(struct server *server, struct connection *connection)
 
         q->now = server->now;
         q->emit_userdata = &connection->stream;
-        r = run_read(server, q);
+        r = server_read(server, q, q->method->handler);
         if (r == API_AGAIN)
                 return 0;
         r = put_reply(connection, q, r);

@@ -9,6 +9,7 @@
 #include "daemon/clock.h"
 #include "daemon/keyring.h"
 #include "daemon/seal.h"
+#include "daemon/names.h"
 #include "daemon/sid.h"
 #include "daemon/status.h"
 #include "daemon/store.h"
@@ -22,6 +23,7 @@ struct service {
         struct token_cache *tokens_seen;
         uint64_t seen_generation; /* of the status page, when tokens_seen was empty */
         struct seal *seal;        /* of refresh tokens */
+        struct names *names;      /* loop thread only */
         struct boot_id boot;
         usec_t started_boot;
         struct sid last_sid; /* the newest one minted or stored */

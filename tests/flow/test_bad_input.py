@@ -307,6 +307,8 @@ def test_names_of_digits_and_of_256_bytes_work():
     assert root.call("ListSessions", user="12345")["sessions"][0]["uid"] == 2345
     assert root.call("ListSessions", user="2345")["sessions"] == []
     long = "n" * 256
+    with open("/etc/passwd", "a", encoding="utf-8") as file:  # its home cannot be made, but it needs none
+        file.write(f"{long}:x:60001:60001::/:/bin/sh\n")
     reply = frame.ask(daemon, frame.request(user=long, uid=60001), leader())
     mine = Varlink(daemon, user=60001)
     assert mine.call("ListSessions", user=long)["sessions"][0]["sessionId"] == reply.session_id

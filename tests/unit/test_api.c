@@ -193,15 +193,15 @@ static void test_what_is_no_session_id_is_an_invalid_parameter(void **state) {
 /* ---- realms ---- */
 
 static int find_realm(void **state, const char *named, const char *expected) {
-        char realm[REALM_MAX + 1] = "";
+        const struct realm *realm;
         int r;
 
         begin_asking(state);
-        r = api_find_realm(&q, named, realm);
+        r = api_find_realm(&q, named, &realm);
         if (r == 0)
-                assert_string_equal(realm, expected);
+                assert_string_equal(realm->name, expected);
         else
-                assert_string_equal(q.detail, named);
+                assert_string_equal(q.detail, *named ? named : expected);
         return r;
 }
 
@@ -257,6 +257,43 @@ static void test_a_caller_is_in_the_realm_of_his_session(void **state) {
         assert_int_equal(find_realm(state, "", "default"), 0);
 }
 
+static void test_an_admin_is_in_the_realm_of_his_session_and_may_name_any(void **state) {
+        configure_realms(state);
+        ask_as(ALICE, true);
+        ask_from_a_session(state, "blue");
+        assert_int_equal(find_realm(state, "", "blue"), 0);
+        assert_int_equal(find_realm(state, "default", "default"), 0);
+        assert_int_equal(find_realm(state, "red", "red"), 0);
+        assert_int_equal(find_realm(state, "nowhere", NULL), API_REALM_NOT_FOUND);
+}
+
+static void test_a_realm_that_a_session_has_outlived_is_named(void **state) {
+        configure_realms(state);
+        ask_as(ALICE, false);
+        ask_from_a_session(state, "gone");
+        assert_int_equal(find_realm(state, "", "gone"), API_REALM_NOT_FOUND);
+}
+
+static void test_a_session_of_ones_own_in_another_realm_is_not_there(void **state) {
+        char red_sid[SID_TEXT_MAX + 1], blue_sid[SID_TEXT_MAX + 1];
+        struct session red = session_of(2, "red", "alice"), blue = session_of(1, "blue", "alice"), out;
+
+        configure_realms(state);
+        red.uid = ALICE;
+        sid_write(&red.sid, red_sid);
+        sid_write(&blue.sid, blue_sid);
+        open_alone(((struct desk *) *state)->store, &red);
+        ask_as(ALICE, false);
+        assert_int_equal(find_own(state, red_sid, &out), API_SESSION_NOT_FOUND);
+        assert_string_equal(q.detail, red_sid);
+        store_abort(&q.txn);
+        ask_from_a_session(state, "blue");
+        assert_int_equal(find_own(state, red_sid, &out), API_SESSION_NOT_FOUND);
+        assert_int_equal(find_own(state, blue_sid, &out), 0);
+        ask_as(ALICE, true);
+        assert_int_equal(find_own(state, red_sid, &out), 0);
+}
+
 static void test_a_caller_finds_his_own_session_or_none(void **state) {
         struct session session;
 
@@ -296,6 +333,7 @@ static void test_each_outcome_has_its_error_and_says_what_is_needed(void **state
                 { API_NO_SESSION, "{\"error\":\"org.sessjwt.NoSession\",\"parameters\":{}}" },
                 { API_REALM_NOT_FOUND,
                         "{\"error\":\"org.sessjwt.RealmNotFound\",\"parameters\":{\"realm\":\"what\"}}" },
+                { API_NAMES_UNAVAILABLE, "{\"error\":\"org.sessjwt.NamesUnavailable\",\"parameters\":{}}" },
                 { API_TOO_MANY_CONNECTIONS,
                         "{\"error\":\"org.sessjwt.TooManyConnections\",\"parameters\":{\"limit\":64}}" },
                 { API_CONFIGURATION_INVALID, "{\"error\":\"org.sessjwt.ConfigurationInvalid\",\"parameters\":"
@@ -353,6 +391,9 @@ int main(void) {
                 api_test(test_with_one_realm_there_is_no_other),
                 api_test(test_another_realm_is_unknown_to_all_but_admins),
                 api_test(test_a_caller_is_in_the_realm_of_his_session),
+                api_test(test_an_admin_is_in_the_realm_of_his_session_and_may_name_any),
+                api_test(test_a_realm_that_a_session_has_outlived_is_named),
+                api_test(test_a_session_of_ones_own_in_another_realm_is_not_there),
                 api_test(test_a_caller_finds_his_own_session_or_none),
                 api_test(test_each_outcome_has_its_error_and_says_what_is_needed),
                 api_test(test_members_that_a_failed_handler_wrote_are_not_answered),

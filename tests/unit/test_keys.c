@@ -392,7 +392,7 @@ static void test_the_longest_token_of_all_policies_counts(void **state) {
         struct rotation_rule rule;
 
         assert_int_equal(config_read("test", text, strlen(text), &config, error), 0);
-        rule = keys_rule(config, &(struct boot_id){ "x" }, (struct moment){ 1, 2 });
+        rule = keys_rule(config, &(struct boot_id){ "x" }, (struct moment){ .wall = 1, .boot = 2 });
         assert_int_equal(rule.longest_ttl, 7200 * USEC_PER_SEC);
         assert_int_equal(rule.lifetime, 2 * DAY);
         assert_int_equal(rule.now.boot, 2);

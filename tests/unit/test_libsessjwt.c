@@ -143,6 +143,7 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
                 ERROR("org.sessjwt.RefreshTokenReused", "{\"sessionId\":\"d\"}"),
                 ERROR("org.sessjwt.RefreshTokenExpired", "{\"sessionId\":\"d\"}"),
                 ERROR("org.sessjwt.InvalidRefreshToken", "{}"),
+                ERROR("org.sessjwt.NamesUnavailable", "{}"),
                 ERROR("org.sessjwt.PermissionDenied", "{}"), /* not ours: it is the service's */
                 ERROR("org.varlink.service.PermissionDenied", "{}"),
                 ERROR("org.varlink.service.ExpectedMore", "{}"),
@@ -169,6 +170,7 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
                 { SESSJWT_E_REFRESH_TOKEN_REUSED, "d" },
                 { SESSJWT_E_REFRESH_TOKEN_EXPIRED, "d" },
                 { SESSJWT_E_INVALID_REFRESH_TOKEN, NULL },
+                { SESSJWT_E_NAMES_UNAVAILABLE, NULL },
                 { SESSJWT_E_OTHER, "org.sessjwt.PermissionDenied" },
                 { SESSJWT_E_PERMISSION_DENIED, NULL },
                 { SESSJWT_E_EXPECTED_MORE, NULL },
@@ -194,14 +196,14 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
 }
 
 static void test_every_number_has_a_sentence_of_its_own(void **state) {
-        for (int i = -4096; i <= SESSJWT_E_REFRESH_TOKEN_EXPIRED + 1; i++) {
+        for (int i = -4096; i <= SESSJWT_E_NAMES_UNAVAILABLE + 1; i++) {
                 assert_non_null(sessjwt_error_text(i));
                 assert_true(*sessjwt_error_text(i));
         }
-        for (int i = 0; i <= SESSJWT_E_REFRESH_TOKEN_EXPIRED; i++)
+        for (int i = 0; i <= SESSJWT_E_NAMES_UNAVAILABLE; i++)
                 for (int k = 0; k < i; k++)
                         assert_string_not_equal(sessjwt_error_text(i), sessjwt_error_text(k));
-        assert_string_equal(sessjwt_error_text(SESSJWT_E_REFRESH_TOKEN_EXPIRED + 1), "Unknown error");
+        assert_string_equal(sessjwt_error_text(SESSJWT_E_NAMES_UNAVAILABLE + 1), "Unknown error");
         assert_string_equal(sessjwt_error_text(INT32_MIN), "Unknown error");
         assert_string_equal(sessjwt_error_text(-EACCES), "Permission denied");
 }

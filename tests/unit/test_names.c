@@ -16,6 +16,11 @@
 
 #define START (1000 * USEC_PER_SEC)
 
+/* While the machine does not sleep both clocks tell the same. */
+static struct moment at(usec_t time) {
+        return (struct moment){ .boot = time, .awake = time };
+}
+
 static int set_up(void **state) {
         struct names *names = NULL;
 
@@ -50,10 +55,10 @@ static void test_a_user_is_asked_for_once_and_then_known(void **state) {
         struct names *names = *state;
         struct name name = { 0 };
 
-        assert_int_equal(names_find(names, "root", START, &name), NAMES_ASKED);
-        assert_int_equal(names_find(names, "root", START, &name), NAMES_ASKED);
+        assert_int_equal(names_find(names, "root", at(START), &name), NAMES_ASKED);
+        assert_int_equal(names_find(names, "root", at(START), &name), NAMES_ASKED);
         take(names, START);
-        assert_int_equal(names_find(names, "root", START, &name), 0);
+        assert_int_equal(names_find(names, "root", at(START), &name), 0);
         assert_int_equal(name.state, NAMES_FOUND);
         assert_int_equal(name.uid, 0);
         assert_true(has_group(&name, 0));
@@ -63,9 +68,9 @@ static void test_a_user_who_does_not_exist_is_gone(void **state) {
         struct names *names = *state;
         struct name name = { 0 };
 
-        assert_int_equal(names_find(names, "no such user", START, &name), NAMES_ASKED);
+        assert_int_equal(names_find(names, "no such user", at(START), &name), NAMES_ASKED);
         take(names, START);
-        assert_int_equal(names_find(names, "no such user", START, &name), 0);
+        assert_int_equal(names_find(names, "no such user", at(START), &name), 0);
         assert_int_equal(name.state, NAMES_GONE);
         assert_int_equal(name.n_groups, 0);
 }
@@ -74,12 +79,12 @@ static void test_what_is_known_is_asked_again_after_a_minute(void **state) {
         struct names *names = *state;
         struct name name = { 0 };
 
-        assert_int_equal(names_find(names, "root", START, &name), NAMES_ASKED);
+        assert_int_equal(names_find(names, "root", at(START), &name), NAMES_ASKED);
         take(names, START);
-        assert_int_equal(names_find(names, "root", START + NAMES_KEPT_FOR - 1, &name), 0);
-        assert_int_equal(names_find(names, "root", START + NAMES_KEPT_FOR, &name), NAMES_ASKED);
+        assert_int_equal(names_find(names, "root", at(START + NAMES_KEPT_FOR - 1), &name), 0);
+        assert_int_equal(names_find(names, "root", at(START + NAMES_KEPT_FOR), &name), NAMES_ASKED);
         take(names, START + NAMES_KEPT_FOR);
-        assert_int_equal(names_find(names, "root", START + NAMES_KEPT_FOR, &name), 0);
+        assert_int_equal(names_find(names, "root", at(START + NAMES_KEPT_FOR), &name), 0);
         assert_int_equal(name.state, NAMES_FOUND);
 }
 
@@ -87,13 +92,25 @@ static void test_an_answer_that_does_not_come_in_a_second_is_none(void **state) 
         struct names *names = *state;
         struct name name = { 0 };
 
-        assert_int_equal(names_find(names, "root", START, &name), NAMES_ASKED);
-        assert_int_equal(names_find(names, "root", START + NAMES_TIMEOUT - 1, &name), NAMES_ASKED);
-        assert_int_equal(names_find(names, "root", START + NAMES_TIMEOUT, &name), 0);
+        assert_int_equal(names_find(names, "root", at(START), &name), NAMES_ASKED);
+        assert_int_equal(names_find(names, "root", at(START + NAMES_TIMEOUT - 1), &name), NAMES_ASKED);
+        assert_int_equal(names_find(names, "root", at(START + NAMES_TIMEOUT), &name), 0);
         assert_int_equal(name.state, NAMES_UNAVAILABLE);
         /* It counts when it comes after all. */
         take(names, START + 2 * NAMES_TIMEOUT);
-        assert_int_equal(names_find(names, "root", START + 2 * NAMES_TIMEOUT, &name), 0);
+        assert_int_equal(names_find(names, "root", at(START + 2 * NAMES_TIMEOUT), &name), 0);
+        assert_int_equal(name.state, NAMES_FOUND);
+}
+
+static void test_sleep_is_no_time_in_which_an_answer_could_have_come(void **state) {
+        struct names *names = *state;
+        struct moment woken = { .boot = START + 3600 * USEC_PER_SEC, .awake = START + 1 };
+        struct name name = { 0 };
+
+        assert_int_equal(names_find(names, "root", at(START), &name), NAMES_ASKED);
+        assert_int_equal(names_find(names, "root", woken, &name), NAMES_ASKED);
+        take(names, woken.boot);
+        assert_int_equal(names_find(names, "root", woken, &name), 0);
         assert_int_equal(name.state, NAMES_FOUND);
 }
 
@@ -105,12 +122,12 @@ static void test_more_users_than_there_is_room_for_push_out_the_longest_known(vo
                 char user[32];
 
                 snprintf(user, sizeof(user), "nobody-%u", i);
-                assert_int_equal(names_find(names, user, START + i, &name), NAMES_ASKED);
+                assert_int_equal(names_find(names, user, at(START + i), &name), NAMES_ASKED);
                 take(names, START + i);
-                assert_int_equal(names_find(names, user, START + i, &name), 0);
+                assert_int_equal(names_find(names, user, at(START + i), &name), 0);
         }
-        assert_int_equal(names_find(names, "nobody-1", START + NAMES_MAX + 1, &name), 0);
-        assert_int_equal(names_find(names, "nobody-0", START + NAMES_MAX + 1, &name), NAMES_ASKED);
+        assert_int_equal(names_find(names, "nobody-1", at(START + NAMES_MAX + 1), &name), 0);
+        assert_int_equal(names_find(names, "nobody-0", at(START + NAMES_MAX + 1), &name), NAMES_ASKED);
         take(names, START + NAMES_MAX + 1);
 }
 
@@ -122,9 +139,9 @@ static void test_with_all_places_waiting_nothing_is_known_of_one_more(void **sta
                 char user[32];
 
                 snprintf(user, sizeof(user), "nobody-%u", i);
-                assert_int_equal(names_find(names, user, START, &name), NAMES_ASKED);
+                assert_int_equal(names_find(names, user, at(START), &name), NAMES_ASKED);
         }
-        assert_int_equal(names_find(names, "one more", START, &name), 0);
+        assert_int_equal(names_find(names, "one more", at(START), &name), 0);
         assert_int_equal(name.state, NAMES_UNAVAILABLE);
 }
 
@@ -134,7 +151,7 @@ static void test_a_name_over_its_limit_is_an_error(void **state) {
 
         memset(user, 'a', sizeof(user) - 1);
         user[sizeof(user) - 1] = '\0';
-        assert_int_equal(names_find(*state, user, START, &name), -ENAMETOOLONG);
+        assert_int_equal(names_find(*state, user, at(START), &name), -ENAMETOOLONG);
 }
 
 int main(void) {
@@ -146,6 +163,8 @@ int main(void) {
                         test_what_is_known_is_asked_again_after_a_minute, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         test_an_answer_that_does_not_come_in_a_second_is_none, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        test_sleep_is_no_time_in_which_an_answer_could_have_come, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         test_more_users_than_there_is_room_for_push_out_the_longest_known, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
