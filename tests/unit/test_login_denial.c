@@ -136,6 +136,31 @@ static void test_a_denial_ends_well_wherever_its_bound_falls(void **state) {
         }
 }
 
+/* An ordinary login gets no session there and goes on without one; who is refused must not gain by it. */
+static void test_a_full_store_lets_nobody_in_who_is_refused(void **state) {
+        struct desk *desk = *state;
+        struct login *login;
+        int module, r = 0;
+
+        store_close(&desk->store->store);
+        fixture_remove_files(desk->store);
+        fixture_reopen(desk->store, 1U << 20);
+        desk->service.store = desk->store->store;
+        desk_configure(desk, "[policy one]\nusers = alice\nmax_sessions = 1\non_limit = deny\n");
+        open_session_of(desk, "alice", "192.0.2.1");
+        while (r == 0) {
+                login = new_login(desk, FRAME_OPEN, "bob", "192.0.2.3", &module);
+                r = run_login(desk, login);
+                login_free(&login);
+                close(module);
+        }
+        assert_int_equal(r, -ENOSPC);
+        login = open_login(desk, "alice", "192.0.2.2", FRAME_DENIED);
+        assert_int_equal(login->change.effects.n, 1);
+        assert_int_equal(login->change.effects.items[0].kind, EFFECT_LOGIN_DENIED);
+        login_free(&login);
+}
+
 #define login_test(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
 
 int main(void) {
@@ -144,6 +169,7 @@ int main(void) {
                 login_test(test_an_ending_session_is_no_longer_counted),
                 login_test(test_a_denial_names_when_and_from_where_the_others_logged_in),
                 login_test(test_a_denial_never_outgrows_its_bound_and_cuts_no_name),
+                login_test(test_a_full_store_lets_nobody_in_who_is_refused),
                 cmocka_unit_test(test_a_denial_ends_well_wherever_its_bound_falls),
         };
 

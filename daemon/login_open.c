@@ -1,0 +1,224 @@
+/* login_open: the open of a login: read, find, decide, keep. See login.h. */
+#include "daemon/login_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "client/cleanup.h"
+#include "daemon/ending.h"
+#include "daemon/hook.h"
+#include "daemon/process.h"
+
+/* ---- the facts, found ---- */
+
+static struct device_facts device_facts_of(const struct frame_request *frame) {
+        return (struct device_facts){ .realm = frame->realm,
+                .user = frame->user,
+                .service = frame->service,
+                .tty = frame->tty,
+                .rhost = frame->rhost,
+                .ssh_connection = frame->ssh_connection,
+                .auth_info = frame->auth_info };
+}
+
+/* The session that this login would be, and its device, both not kept yet. */
+static int make_session(const struct login *login, const struct policy *policy, struct moment now,
+        struct device *device, struct session *ret) {
+        const struct frame_request *frame = &login->frame;
+        struct device_facts device_facts = device_facts_of(frame);
+        struct policy_facts policy_facts = login_policy_facts(login);
+        struct session session = { .uid = frame->uid,
+                .class = config_class(login->config, frame->service),
+                .terminate = policy->terminate,
+                .methods = device_methods(frame->auth_info),
+                .leader = login->leader,
+                .audit_session = AUDIT_SESSION_UNSET,
+                .created_at = now.wall,
+                .last_seen = now.wall,
+                .deadline_boot = USEC_NEVER,
+                .deadline_wall = USEC_NEVER,
+                .state = SESSION_LIVE };
+        bool exempt = policy_is_exempt(policy, &policy_facts);
+        int r;
+
+        r = device_recognise(&device_facts, device);
+        if (r < 0)
+                return r;
+        session.device = device->id;
+        session.counts = session.class == CLASS_COUNTED && !exempt &&
+                         !(device->kind == DEVICE_SSH_KEY &&
+                                 name_list_has(&login->config->uncounted_keys, device->identity));
+        if (policy->session_ttl && !exempt) {
+                session.deadline_boot = now.boot + policy->session_ttl;
+                /* By the time that tokens live by: none outlives its session. */
+                session.deadline_wall = status_time(login->service->status, now.wall) + policy->session_ttl;
+        }
+        device_source_ip(&device_facts, session.ip);
+        snprintf(session.realm, sizeof(session.realm), "%s", frame->realm);
+        snprintf(session.user, sizeof(session.user), "%s", frame->user);
+        snprintf(session.service, sizeof(session.service), "%s", frame->service);
+        snprintf(session.tty, sizeof(session.tty), "%s", frame->tty);
+        snprintf(session.policy, sizeof(session.policy), "%s", policy->name);
+        (void) process_audit_session(login->leader.pid, &session.audit_session);
+        *ret = session;
+        return 0;
+}
+
+/* The device's record as this login leaves it. *ret_is_new: it was never seen before. */
+static int find_device(
+        struct store_txn *txn, const struct session *session, struct device *device, bool *ret_is_new) {
+        struct device known;
+        int r = store_find_device(txn, device->realm, device->user, &device->id, &known);
+
+        if (r < 0)
+                return r;
+        *ret_is_new = r == STORE_NOT_FOUND;
+        if (r == 0)
+                *device = known;
+        else
+                device->first_seen = session->created_at;
+        device->last_seen = session->created_at;
+        device->logins++;
+        snprintf(device->last_ip, sizeof(device->last_ip), "%s", session->ip);
+        return 0;
+}
+
+/* ---- open ---- */
+
+/* A refused login leaves a row too, ending: its leader has to go even if it ignores the refusal (ssh -N),
+ * also after a crash. */
+static int keep_denied(
+        struct login *login, struct store_txn *txn, struct session *session, const char *text) {
+        int may_signal = ending_may_signal(txn, &session->leader, session, NULL);
+        int r;
+
+        if (may_signal < 0)
+                return may_signal;
+        login_reply(login, FRAME_DENIED, text);
+        if (session_end(session, END_DENIED, may_signal) == SESSION_BECAME_ENDED)
+                return effects_add(&login->change.effects, EFFECT_LOGIN_DENIED, BY_POLICY, session, text);
+        r = store_open_session(txn, session);
+        if (r == -ENOSPC) /* refused all the same, only that nobody sees to his going */
+                return effects_add(&login->change.effects, EFFECT_LOGIN_DENIED, BY_POLICY, session, text);
+        if (r < 0)
+                return r;
+        return effects_add(&login->change.effects, EFFECT_SESSION_DENIED, BY_POLICY, session, text);
+}
+
+static int keep_evictions(struct login *login, struct store_txn *txn, const struct session *session,
+        const struct policy_row *rows, size_t n_rows) {
+        char note[EFFECT_NOTE_MAX + 1];
+
+        snprintf(note, sizeof(note), "%s%s%s", session->device_name, *session->ip ? " at " : "", session->ip);
+        for (size_t i = 0; i < n_rows; i++) {
+                struct session victim;
+                int r;
+
+                if (!rows[i].victim)
+                        continue;
+                r = store_find_session(txn, &rows[i].sid, &victim);
+                if (r)
+                        return r < 0 ? r : -ENOENT;
+                r = ending_evict(txn, &victim, session, note, &login->change.effects);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int keep_opened(struct login *login, struct store_txn *txn, const struct session *session,
+        const struct device *device, bool device_is_new) {
+        int r;
+
+        r = store_open_session(txn, session);
+        if (r < 0)
+                return r;
+        r = store_put_device(txn, device);
+        if (r < 0)
+                return r;
+        if (device_is_new) {
+                r = effects_add(&login->change.effects, EFFECT_DEVICE_NEW, BY_USER, session, NULL);
+                if (r < 0)
+                        return r;
+        }
+        login_reply(login, FRAME_OK, NULL);
+        sid_write(&session->sid, login->reply.session_id);
+        return effects_add(&login->change.effects, EFFECT_SESSION_OPENED, BY_USER, session, NULL);
+}
+
+static void mint_sid(struct login *login, struct moment now, struct session *session) {
+        uint8_t random[8] = { 0 };
+
+        while (getrandom(random, sizeof(random), 0) < 0 && errno == EINTR)
+                ;
+        sid_mint(&login->service->last_sid, now.wall, random, &session->sid);
+}
+
+/* Once a login, however often it is run: login_done gives it back if no session has it then. */
+static int pick_status_index(struct login *login, struct session *session) {
+        int r;
+
+        if (!login->has_status_index) {
+                r = status_pick(login->service->status, &login->status_index);
+                if (r < 0)
+                        return r;
+                login->has_status_index = true;
+        }
+        session->status_index = login->status_index;
+        return 0;
+}
+
+int login_open(struct login *login, struct store_txn *txn, struct moment now) {
+        _cleanup_(cleanup_free) struct policy_row *rows = NULL;
+        struct policy_facts facts = login_policy_facts(login);
+        const struct policy *policy = login_policy(login);
+        enum policy_outcome outcome = POLICY_ALLOWS;
+        struct session session;
+        struct device device;
+        char text[MESSAGE_TEXT_MAX + 1];
+        bool device_is_new;
+        size_t n_rows = 0;
+        int r;
+
+        r = make_session(login, policy, now, &device, &session);
+        if (r < 0)
+                return r;
+        r = find_device(txn, &session, &device, &device_is_new);
+        if (r < 0)
+                return r;
+        snprintf(session.device_name, sizeof(session.device_name), "%s", device.name);
+        mint_sid(login, now, &session);
+        r = pick_status_index(login, &session);
+        if (r < 0)
+                return r;
+
+        if (device.state == DEVICE_BLOCKED && session.class == CLASS_COUNTED &&
+                !policy_is_exempt(policy, &facts)) /* an uncounted key too */
+                return keep_denied(login, txn, &session, "This device is blocked.");
+        if (session.counts && (policy->max_devices || policy->max_sessions)) {
+                r = login_find_rows(txn, login, &rows, &n_rows);
+                if (r < 0)
+                        return r;
+                outcome = policy_decide_open(policy, rows, n_rows, &session.device);
+        }
+        if (outcome == POLICY_DENIES)
+                login_write_denial(txn, policy, rows, n_rows, text);
+        if (outcome != POLICY_ALLOWS && !policy->enforce) {
+                r = effects_add(&login->change.effects, EFFECT_SESSION_SPARED, BY_POLICY, &session,
+                        outcome == POLICY_DENIES ? "would be denied" : "would evict the oldest");
+                if (r < 0)
+                        return r;
+                outcome = POLICY_ALLOWS;
+        }
+        if (outcome == POLICY_DENIES)
+                return keep_denied(login, txn, &session, text);
+        if (outcome == POLICY_EVICTS) {
+                r = keep_evictions(login, txn, &session, rows, n_rows);
+                if (r < 0)
+                        return r;
+        }
+        return keep_opened(login, txn, &session, &device, device_is_new);
+}
