@@ -77,6 +77,10 @@ static const struct message_field list_fields[] = {
         { 0 },
 };
 
+/* A row that is not of the walk, or not the caller's to see. It counts as one of a slice: what is looked at
+ * takes the loop's time, not what is shown. */
+enum { WALK_PASSES_OVER = STORE_END + 1 };
+
 /* Whose sessions are walked: all, those of a name (admins), or those of the caller's uid, of one name if
  * he has several. */
 struct walk {
@@ -89,24 +93,21 @@ struct walk {
 
 static int walk_next(
         struct request *q, const struct walk *walk, struct store_cursor *cursor, struct session *ret) {
-        for (;;) {
-                int r;
+        int r;
 
-                if (walk->all)
-                        r = store_next_session(q->txn, cursor, ret);
-                else if (walk->by_name)
-                        r = store_next_session_of_user(q->txn, walk->realm, walk->user, cursor, ret);
-                else
-                        r = store_next_session_of_uid(q->txn, q->peer.uid, cursor, ret);
-                if (r)
-                        return r;
-                if (!walk->any_realm && strcmp(ret->realm, walk->realm) != 0)
-                        continue;
-                if (*walk->user && strcmp(ret->user, walk->user) != 0)
-                        continue;
-                if (api_may_act_on(q, ret->uid))
-                        return 0;
-        }
+        if (walk->all)
+                r = store_next_session(q->txn, cursor, ret);
+        else if (walk->by_name)
+                r = store_next_session_of_user(q->txn, walk->realm, walk->user, cursor, ret);
+        else
+                r = store_next_session_of_uid(q->txn, q->peer.uid, cursor, ret);
+        if (r)
+                return r;
+        if (!walk->any_realm && strcmp(ret->realm, walk->realm) != 0)
+                return WALK_PASSES_OVER;
+        if (*walk->user && strcmp(ret->user, walk->user) != 0)
+                return WALK_PASSES_OVER;
+        return api_may_act_on(q, ret->uid) ? 0 : WALK_PASSES_OVER;
 }
 
 /* Another's name is for admins. For others: their own name is one under which their uid has a session;
@@ -129,7 +130,9 @@ static int walk_prepare(struct request *q, const char *user, const char *realm, 
         if (*user && !all && q->peer.is_admin)
                 walk.by_name = true;
         if (*user && !q->peer.is_admin) {
-                r = walk_next(q, &walk, &cursor, &session);
+                do
+                        r = walk_next(q, &walk, &cursor, &session);
+                while (r == WALK_PASSES_OVER);
                 if (r)
                         return r < 0 ? r : API_PERMISSION_DENIED;
         }
@@ -163,6 +166,8 @@ int on_list_sessions(struct request *q) {
                 r = walk_next(q, &walk, &q->list.cursor, &session);
                 if (r < 0)
                         return r;
+                if (r == WALK_PASSES_OVER)
+                        continue;
                 if (r == STORE_END)
                         return list_end(q, "session", "sessions");
                 json_writer_init(&row, text, sizeof(text));
@@ -263,8 +268,11 @@ static int end_walk(struct request *q, const struct walk *walk, const struct sid
 
         json_key(&q->reply, "sessions");
         json_open_array(&q->reply);
-        while ((r = walk_next(q, walk, &cursor, &session)) == 0) {
-                if (session.state != SESSION_LIVE || (but && sid_compare(&session.sid, but) == 0))
+        while ((r = walk_next(q, walk, &cursor, &session)) != STORE_END) {
+                if (r < 0)
+                        return r;
+                if (r == WALK_PASSES_OVER || session.state != SESSION_LIVE ||
+                        (but && sid_compare(&session.sid, but) == 0))
                         continue;
                 r = end_session(q, &session, end, note);
                 if (r < 0)
@@ -272,8 +280,6 @@ static int end_walk(struct request *q, const struct walk *walk, const struct sid
                 if (n++ < ENDED_SESSIONS_SHOWN)
                         put_session(&q->reply, &session, false);
         }
-        if (r < 0)
-                return r;
         json_close_array(&q->reply);
         json_member_integer(&q->reply, "revokedCount", n);
         if (n > ENDED_SESSIONS_SHOWN)

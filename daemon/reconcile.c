@@ -56,6 +56,11 @@ static int reconcile_slice(
                 struct session session;
 
                 r = store_next_session_by_user(txn, cursor, &session);
+                if (r == -EBADMSG) { /* the cursor is behind it: one broken record must not end all others */
+                        log_line(LOG_ERR, "the record of a session cannot be read and is passed over");
+                        r = 0;
+                        continue;
+                }
                 if (r == 0)
                         r = reconcile_session(service, leaders, txn, &session, &effects, now);
                 if (r == 0 && session.state != SESSION_ENDED) /* else its index rests */
