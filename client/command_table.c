@@ -51,15 +51,14 @@ static const struct {
         enum kind kind;
         int flags;
 } session_columns[] = {
+        /* what fits into 80 columns; `show` has the rest */
         { "", "current", KIND_CURRENT, 0 },
         { "SESSION", "sessionId", KIND_ID, 0 },
         { "USER", "user", KIND_TEXT, 0 },
         { "SERVICE", "service", KIND_TEXT, 0 },
         { "DEVICE", "deviceName", KIND_TEXT, SCOLS_FL_TRUNC },
         { "FROM", "ip", KIND_TEXT, 0 },
-        { "TTY", "tty", KIND_TEXT, 0 },
         { "SINCE", "createdAt", KIND_TIME, 0 },
-        { "SEEN", "lastSeen", KIND_TIME, 0 },
         { "STATE", "state", KIND_TEXT, 0 },
 };
 

@@ -13,9 +13,9 @@ need(COMMAND)
 # ---- lists -------------------------------------------------------------------------------------------------
 
 TABLE = """\
-  SESSION  USER  SERVICE DEVICE FROM      TTY   SINCE            SEEN             STATE
-* 1a2b3c4d alice sshd    laptop 192.0.2.7 pts/0 2026-01-02 03:04 2026-01-02 03:05 live
-  5e6f7a8b alice sshd    -      192.0.2.7 -     2026-01-02 03:04 2026-01-02 03:05 ending
+  SESSION  USER  SERVICE DEVICE FROM      SINCE            STATE
+* 1a2b3c4d alice sshd    laptop 192.0.2.7 2026-01-02 03:04 live
+  5e6f7a8b alice sshd    -      192.0.2.7 2026-01-02 03:04 ending
 """
 TWO = rows(session(), session(OTHER, tty=None, deviceName="", state="ending"))
 
