@@ -140,7 +140,20 @@ $(B)/tests/harness/verify_loop: tests/harness/verify_loop.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< -L$(B) -lsessjwt -Wl,-rpath,$(abspath $(B))
 
-test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(HARNESS)
+$(B)/tests/harness/verify_file: tests/harness/verify_file.c $(B)/contract.a
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/contract.a $(LIBS_openssl)
+
+# Libraries that judge our tokens (tests/interop). Where they cannot be had, their tests are skipped.
+$(B)/interop/installed: tests/interop/package.json
+	$(call say,NPM,$<)
+	@mkdir -p $(@D) && rm -f $@ && cp $< $(@D)
+	$(Q)cd $(@D) && if timeout 30 npm install --no-package-lock --ignore-scripts --no-audit --no-fund \
+		--loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 >npm.log 2>&1; \
+		then touch $(@F); else echo '  $@: not there, tests that need it are skipped'; fi
+
+test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(HARNESS) $(B)/interop/installed
 
 check: ## run every test (installs what is missing when root); ends with the count
 	@.ci/deps --ensure
