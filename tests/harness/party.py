@@ -90,8 +90,9 @@ class Party:
         return answers
 
     def verify(self, *tokens, **rules):
-        """The answers to tokens that are judged by the same rules."""
-        return self.ask([{"do": "verify", "token": token, **rules} for token in tokens])
+        """The answers to tokens, judged by these rules; or, in a dict with a token, by some of its own."""
+        return self.ask([{"do": "verify", **rules, **(token if isinstance(token, dict) else {"token": token})}
+                         for token in tokens])
 
     def sign(self, *wishes):
         """The answers to wishes for tokens: dicts of header, claims, key and embed."""
