@@ -24,7 +24,8 @@ enum {
         OPTION_REASON = 8,
         OPTION_AUDIENCE = 16,
         OPTION_REVOKE = 32,
-        OPTION_REFRESH = 64
+        OPTION_REFRESH = 64,
+        OPTION_ROLE = 128
 };
 
 struct command;
@@ -45,6 +46,8 @@ struct command {
         enum format format;
         bool legend, color;
         const char *user, *realm, *reason, *audience;
+        const char *roles[ROLES_MAX];
+        size_t n_roles; /* given; those beyond ROLES_MAX are not kept */
         bool all, revoke, refresh;
         unsigned options; /* which of the verb's own were given */
         char **arguments;

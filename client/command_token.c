@@ -127,9 +127,12 @@ int command_verify(struct command *command) {
         bool active = false;
         int r;
 
+        if (command->n_roles > ROLES_MAX)
+                return fail_usage(command->verb, "--role can be given %d times at most", ROLES_MAX);
         r = read_token(command, buf, &token);
         if (r == STATUS_DONE) {
-                r = sessjwt_introspect(command->c, token, command->audience, command->realm);
+                r = sessjwt_introspect(command->c, token, command->audience, command->realm, command->roles,
+                        command->n_roles);
                 r = r == 0 ? STATUS_DONE : fail_call(command, r);
         }
         explicit_bzero(buf, sizeof buf);

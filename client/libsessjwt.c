@@ -14,6 +14,7 @@
 #include "client/protocol.h"
 
 #define TIMEOUT_DEFAULT_MSEC 25000
+#define ROLES_TEXT_MAX       8192 /* ROLES_MAX of ROLE_MAX bytes each, every one of them escaped */
 
 struct sessjwt {
         char path[sizeof((struct sockaddr_un *) 0)->sun_path];
@@ -225,11 +226,34 @@ static int call(struct sessjwt *c, enum method_number number, const struct argum
 
 /* ---- the methods ------------------------------------------------------------------------------------- */
 
-int sessjwt_introspect(struct sessjwt *c, const char *token, const char *audience, const char *realm) {
-        const struct argument arguments[] = { { "token", token, REQUIRED },
-                { "audience", audience, OPTIONAL }, { "realm", realm, OPTIONAL }, { 0 } };
+/* An array of strings as JSON. 0, -EINVAL (one is NULL), -E2BIG, -EILSEQ. */
+static int write_strings(const char *const *strings, size_t n, char *buf, size_t size) {
+        struct json_writer w;
+        int r;
 
-        return call(c, INTROSPECT, arguments);
+        json_writer_init(&w, buf, size - 1);
+        json_open_array(&w);
+        for (size_t i = 0; i < n; i++) {
+                if (!strings || !strings[i])
+                        return -EINVAL;
+                json_put_string(&w, strings[i]);
+        }
+        json_close_array(&w);
+        buf[w.length] = 0;
+        r = json_writer_finish(&w, &size);
+        return r == -ENOBUFS ? -E2BIG : r;
+}
+
+int sessjwt_introspect(struct sessjwt *c, const char *token, const char *audience, const char *realm,
+        const char *const *roles, size_t n_roles) {
+        char list[ROLES_TEXT_MAX];
+        const struct argument arguments[] = { { "token", token, REQUIRED },
+                { "audience", audience, OPTIONAL }, { "realm", realm, OPTIONAL },
+                { "roles", n_roles > 0 ? list : NULL, BARE }, { 0 } };
+        int r;
+
+        r = write_strings(roles, n_roles, list, sizeof list);
+        return r < 0 ? fail(c, r) : call(c, INTROSPECT, arguments);
 }
 
 int sessjwt_get_keys(struct sessjwt *c) {

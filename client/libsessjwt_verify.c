@@ -34,6 +34,8 @@ SAME(SESSJWT_TOKEN_WRONG_AUDIENCE, REASON_WRONG_AUDIENCE);
 SAME(SESSJWT_TOKEN_WRONG_REALM, REASON_WRONG_REALM);
 SAME(SESSJWT_TOKEN_REVOKED, REASON_REVOKED);
 SAME(SESSJWT_TOKEN_STALE, REASON_STALE_STATUS);
+SAME(SESSJWT_TOKEN_MISSING_ROLE, REASON_MISSING_ROLE);
+SAME(SESSJWT_TOKEN_INSUFFICIENT_ROLE, REASON_INSUFFICIENT_ROLE);
 
 const char *sessjwt_reason_text(int reason) {
         static const char *const sentences[_REASON_MAX] = {
@@ -49,6 +51,8 @@ const char *sessjwt_reason_text(int reason) {
                 [REASON_WRONG_AUDIENCE] = "It is for another audience",
                 [REASON_WRONG_REALM] = "It is of another realm",
                 [REASON_REVOKED] = "Its session has ended",
+                [REASON_MISSING_ROLE] = "It has no role",
+                [REASON_INSUFFICIENT_ROLE] = "It has none of the roles that are needed",
                 [REASON_STALE_STATUS] = "Whether its session lives cannot be told: the daemon is silent",
         };
 
@@ -332,4 +336,10 @@ int sessjwt_check(
         if (ret)
                 *ret = show(entry);
         return 0;
+}
+
+int sessjwt_check_roles(const struct sessjwt_claims *claims, const char *const *roles, size_t n_roles) {
+        if (!claims || (!roles && n_roles > 0))
+                return -EINVAL;
+        return verify_roles(claims->roles, claims->n_roles, roles, n_roles);
 }

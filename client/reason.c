@@ -14,6 +14,8 @@ static const char *const names[_REASON_MAX] = {
         [REASON_WRONG_REALM] = "wrong-realm",
         [REASON_REVOKED] = "revoked",
         [REASON_STALE_STATUS] = "stale-status",
+        [REASON_MISSING_ROLE] = "missing-role",
+        [REASON_INSUFFICIENT_ROLE] = "insufficient-role",
 };
 
 const char *reason_name(int reason) {

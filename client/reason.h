@@ -17,10 +17,12 @@ enum reason {
         REASON_WRONG_REALM,
         REASON_REVOKED,
         REASON_STALE_STATUS,
+        REASON_MISSING_ROLE,      /* of a good token: it has no role at all */
+        REASON_INSUFFICIENT_ROLE, /* of a good token: it has roles, but none of those asked for */
         _REASON_MAX,
 };
 
 /* "malformed", "wrong-type", "wrong-algorithm", "unknown-key", "bad-signature", "expired", "not-yet-valid",
- * "wrong-issuer", "wrong-audience", "wrong-realm", "revoked", "stale-status"; "none" for 0; "unknown" for
- * anything else. Static text. */
+ * "wrong-issuer", "wrong-audience", "wrong-realm", "revoked", "stale-status", "missing-role",
+ * "insufficient-role"; "none" for 0; "unknown" for anything else. Static text. */
 const char *reason_name(int reason);

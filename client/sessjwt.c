@@ -26,9 +26,9 @@ static const struct verb verbs[] = {
                 "token "
                 "to go on with",
                 0, 0, 1, command_refresh },
-        { "verify", "[FILE|-] [--audience AUDIENCE] [--realm REALM]",
-                "Is the token in the file or on stdin good now?", OPTION_AUDIENCE | OPTION_REALM, 0, 1,
-                command_verify },
+        { "verify", "[FILE|-] [--audience AUDIENCE] [--realm REALM] [--role ROLE]...",
+                "Is the token in the file or on stdin good now?",
+                OPTION_AUDIENCE | OPTION_REALM | OPTION_ROLE, 0, 1, command_verify },
         { "keys", "", "Show the signing keys (root)", 0, 0, 0, command_keys },
         { "rotate-key", "[--revoke]", "Sign with the next key; with --revoke no earlier token counts (root)",
                 OPTION_REVOKE, 0, 0, command_rotate_key },
@@ -109,6 +109,7 @@ static const struct option long_options[] = {
         { "audience", required_argument, NULL, LONG_OWN + OPTION_AUDIENCE },
         { "revoke", no_argument, NULL, LONG_OWN + OPTION_REVOKE },
         { "refresh", no_argument, NULL, LONG_OWN + OPTION_REFRESH },
+        { "role", required_argument, NULL, LONG_OWN + OPTION_ROLE },
         { 0 },
 };
 
@@ -150,6 +151,12 @@ static bool set_format(struct command *command, const char *mode) {
         return false;
 }
 
+static void set_role(struct command *command, const char *role) {
+        if (command->n_roles < ROLES_MAX)
+                command->roles[command->n_roles] = role;
+        command->n_roles++;
+}
+
 /* Notes one of the verbs' own options; whether the verb takes it is seen when the verb is known. */
 static void set_own(struct command *command, unsigned option, const char *value) {
         command->options |= option;
@@ -161,6 +168,8 @@ static void set_own(struct command *command, unsigned option, const char *value)
                 command->reason = value;
         else if (option == OPTION_AUDIENCE)
                 command->audience = value;
+        else if (option == OPTION_ROLE)
+                set_role(command, value);
         else if (option == OPTION_REVOKE)
                 command->revoke = true;
         else if (option == OPTION_REFRESH)

@@ -100,9 +100,11 @@ void sessjwt_set_timeout(struct sessjwt *c, unsigned int msec);
  * made anew, once; a call whose request was already sent is then repeated only if the method changes
  * nothing. */
 
-/* Is this access token good now, for this audience and realm (each or NULL: any)? Any token is answered
- * with 0: read "active" (bool), and "reason" or the claims. */
-int sessjwt_introspect(struct sessjwt *c, const char *token, const char *audience, const char *realm);
+/* Is this access token good now, for this audience (or NULL: any), of this realm (or NULL: your own), with
+ * one of these n_roles roles (0: any or none)? Any token is answered with 0: read "active" (bool), and
+ * "reason" or the claims. */
+int sessjwt_introspect(struct sessjwt *c, const char *token, const char *audience, const char *realm,
+        const char *const *roles, size_t n_roles);
 
 /* The public keys that verify tokens now: "keys". */
 int sessjwt_get_keys(struct sessjwt *c);
@@ -216,16 +218,18 @@ enum {
         SESSJWT_TOKEN_MALFORMED =
                 1,                /* no canonical JWS of at most 8 KiB, or claims that are missing or wrong */
         SESSJWT_TOKEN_WRONG_TYPE, /* its typ is neither at+jwt nor JWT: not an access token */
-        SESSJWT_TOKEN_WRONG_ALGORITHM, /* its alg is not exactly that of our keys, ES256 */
-        SESSJWT_TOKEN_UNKNOWN_KEY,     /* its kid is not among the published keys */
-        SESSJWT_TOKEN_BAD_SIGNATURE,   /* altered, or not signed by that key */
-        SESSJWT_TOKEN_EXPIRED,         /* at or after its exp */
-        SESSJWT_TOKEN_NOT_YET_VALID,   /* before its iat */
-        SESSJWT_TOKEN_WRONG_ISSUER,    /* its iss is not the verifier's */
-        SESSJWT_TOKEN_WRONG_AUDIENCE,  /* the verifier's audience is not among its aud */
-        SESSJWT_TOKEN_WRONG_REALM,     /* its realm is not the verifier's */
-        SESSJWT_TOKEN_REVOKED,         /* its session has ended or is suspended, or has no status at all */
-        SESSJWT_TOKEN_STALE,           /* the daemon gave no sign of life for longer than max_stale */
+        SESSJWT_TOKEN_WRONG_ALGORITHM,   /* its alg is not exactly that of our keys, ES256 */
+        SESSJWT_TOKEN_UNKNOWN_KEY,       /* its kid is not among the published keys */
+        SESSJWT_TOKEN_BAD_SIGNATURE,     /* altered, or not signed by that key */
+        SESSJWT_TOKEN_EXPIRED,           /* at or after its exp */
+        SESSJWT_TOKEN_NOT_YET_VALID,     /* before its iat */
+        SESSJWT_TOKEN_WRONG_ISSUER,      /* its iss is not the verifier's */
+        SESSJWT_TOKEN_WRONG_AUDIENCE,    /* the verifier's audience is not among its aud */
+        SESSJWT_TOKEN_WRONG_REALM,       /* its realm is not the verifier's */
+        SESSJWT_TOKEN_REVOKED,           /* its session has ended or is suspended, or has no status at all */
+        SESSJWT_TOKEN_STALE,             /* the daemon gave no sign of life for longer than max_stale */
+        SESSJWT_TOKEN_MISSING_ROLE,      /* it is good, but has no role; from sessjwt_check_roles only */
+        SESSJWT_TOKEN_INSUFFICIENT_ROLE, /* it is good, but has none of those roles; likewise */
 };
 
 /* What a good token says. Strings are never NULL; "" and 0 are what is absent. Times are seconds since
@@ -285,7 +289,13 @@ void sessjwt_checker_close(struct sessjwt_checker **checker);
 int sessjwt_check(
         struct sessjwt_checker *checker, const char *token, size_t size, const struct sessjwt_claims **ret);
 
-/* A static sentence, without a full stop, for whatever sessjwt_check returned. Never NULL. */
+/* May the bearer of this good token do what one of these roles may? Roles are what the user's groups gave him
+ * when the token was minted. 0; SESSJWT_TOKEN_MISSING_ROLE, SESSJWT_TOKEN_INSUFFICIENT_ROLE: say so (HTTP
+ * 403), for logging in again would not help; -EINVAL: claims or roles are NULL. */
+int sessjwt_check_roles(const struct sessjwt_claims *claims, const char *const *roles, size_t n_roles);
+
+/* A static sentence, without a full stop, for whatever sessjwt_check or sessjwt_check_roles returned. Never
+ * NULL. */
 const char *sessjwt_reason_text(int reason);
 
 #ifdef __cplusplus

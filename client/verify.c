@@ -80,6 +80,16 @@ int verify_token(const struct keyset *keys, const struct verify_rules *rules, co
         return r ? r : judge_names(ret, rules);
 }
 
+int verify_roles(const char *const *roles, size_t n_roles, const char *const *wanted, size_t n_wanted) {
+        if (n_roles == 0)
+                return REASON_MISSING_ROLE;
+        for (size_t i = 0; i < n_roles; i++)
+                for (size_t k = 0; k < n_wanted; k++)
+                        if (strcmp(roles[i], wanted[k]) == 0)
+                                return 0;
+        return REASON_INSUFFICIENT_ROLE;
+}
+
 /* ---- with a status page, and a memory ---- */
 
 static int judge_staleness(const struct status_header *header, const struct verify_rules *rules) {

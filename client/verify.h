@@ -33,6 +33,10 @@ struct verify_rules {
 int verify_token(const struct keyset *keys, const struct verify_rules *rules, const char *token, size_t size,
         struct claims *ret);
 
+/* Of a token that is good: has it one of these roles? What it has and what is wanted are arrays of names. 0,
+ * REASON_MISSING_ROLE or REASON_INSUFFICIENT_ROLE. */
+int verify_roles(const char *const *roles, size_t n_roles, const char *const *wanted, size_t n_wanted);
+
 /* ---- with a status page, and a memory of tokens seen ---- */
 
 /* What a verifier has; all of it borrowed. */

@@ -15,12 +15,16 @@ struct introspect_params {
         char token[TOKEN_MAX + 1];
         char audience[AUDIENCE_MAX + 1];
         char realm[REALM_MAX + 1];
+        struct message_strings roles; /* of n ANY_ROLE: not asked for */
 };
+
+#define ANY_ROLE SIZE_MAX
 
 static const struct message_field introspect_fields[] = {
         MESSAGE_FIELD_STRING(struct introspect_params, token, "token", true),
         MESSAGE_FIELD_STRING(struct introspect_params, audience, "audience", false),
         MESSAGE_FIELD_STRING(struct introspect_params, realm, "realm", false),
+        MESSAGE_FIELD(struct introspect_params, roles, "roles", MESSAGE_STRINGS, false),
         { 0 },
 };
 
@@ -87,8 +91,19 @@ static bool may_know_reason(const struct request *q, const struct token_entry *e
         return q->peer.is_admin || (entry && entry->claims.uid == q->peer.uid);
 }
 
+/* Of a good token, so that one that is revoked is called so whatever its roles were. */
+static int check_roles(const struct claims *claims, const struct message_strings *wanted) {
+        const char *has[ROLES_MAX], *any_of[MESSAGE_STRINGS_MAX];
+
+        for (size_t i = 0; i < claims->n_roles; i++)
+                has[i] = claims->roles[i];
+        for (size_t i = 0; i < wanted->n; i++)
+                any_of[i] = wanted->items[i];
+        return verify_roles(has, claims->n_roles, any_of, wanted->n);
+}
+
 int on_introspect(struct request *q) {
-        struct introspect_params p = { 0 };
+        struct introspect_params p = { .roles.n = ANY_ROLE };
         const struct token_entry *entry;
         const struct realm *realm;
         int r;
@@ -96,6 +111,10 @@ int on_introspect(struct request *q) {
         r = api_read(q, introspect_fields, &p);
         if (r)
                 return r;
+        if (p.roles.n == 0) { /* no role could be one of none */
+                snprintf(q->detail, sizeof(q->detail), "roles");
+                return API_INVALID_PARAMETER;
+        }
         r = api_find_realm(q, p.realm, &realm);
         if (r)
                 return r;
@@ -109,6 +128,8 @@ int on_introspect(struct request *q) {
                 p.token, &entry);
         if (r == -EAGAIN)
                 return API_AGAIN;
+        if (r == 0 && p.roles.n != ANY_ROLE)
+                r = check_roles(&entry->claims, &p.roles);
         if (r < 0)
                 return r;
         json_member_bool(&q->reply, "active", r == 0);

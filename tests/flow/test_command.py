@@ -286,6 +286,14 @@ def test_verify_exits_0_for_a_live_token_only():
     says(Canned(Introspect={}).run("verify", stdin="t"), 1, "")
 
 
+def test_verify_asks_for_the_roles_it_is_given():
+    daemon = Canned(Introspect={"parameters": {"active": False, "reason": "insufficient-role"}})
+    says(daemon.run("verify", "--role", "admin", "--role=manager", stdin="t"), 1,
+         "inactive: insufficient-role\n", "")
+    assert daemon.calls == [("Introspect", {"token": "t", "roles": ["admin", "manager"]})]
+    says(daemon.run("verify", *["--role=x"] * 17, stdin="t"), 2, "")
+
+
 def test_verify_reads_a_file():
     (FOLDER / "token").write_text("aaa.bbb.ccc\n", "ascii")
     daemon = Canned(Introspect={"parameters": ACTIVE})

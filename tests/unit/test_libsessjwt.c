@@ -7,7 +7,7 @@ static void test_each_method_sends_its_name_and_its_parameters(void **state) {
         struct server *s = *state;
         static const char *const expected[] = {
                 "{\"method\":\"org.sessjwt.Introspect\",\"parameters\":{\"token\":\"t\",\"audience\":\"a\","
-                "\"realm\":\"r\"}}",
+                "\"realm\":\"r\",\"roles\":[\"x\",\"y\\\"\"]}}",
                 "{\"method\":\"org.sessjwt.MintToken\",\"parameters\":{\"sessionId\":\"s1\",\"audience\":"
                 "\"a\"}}",
                 "{\"method\":\"org.sessjwt.IssueRefreshToken\",\"parameters\":{\"sessionId\":\"s1\"}}",
@@ -24,7 +24,7 @@ static void test_each_method_sends_its_name_and_its_parameters(void **state) {
         SERVE(s, { ACCEPT }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" },
                 { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ },
                 { WRITE, "{}" }, { READ }, { WRITE, "{}" });
-        assert_int_equal(sessjwt_introspect(s->c, "t", "a", "r"), 0);
+        assert_int_equal(sessjwt_introspect(s->c, "t", "a", "r", (const char *const[]){ "x", "y\"" }, 2), 0);
         assert_int_equal(sessjwt_mint_token(s->c, "s1", "a"), 0);
         assert_int_equal(sessjwt_issue_refresh_token(s->c, "s1"), 0);
         assert_int_equal(sessjwt_refresh(s->c, NULL), -EINVAL);
@@ -44,7 +44,7 @@ static void test_a_null_argument_is_an_absent_parameter(void **state) {
 
         SERVE(s, { ACCEPT }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" },
                 { READ }, { WRITE, "{}" });
-        assert_int_equal(sessjwt_introspect(s->c, "t", NULL, NULL), 0);
+        assert_int_equal(sessjwt_introspect(s->c, "t", NULL, NULL, NULL, 0), 0);
         assert_int_equal(sessjwt_list_sessions(s->c, NULL, NULL, false), 0);
         assert_int_equal(sessjwt_revoke_session(s->c, "s1", NULL), 0);
         assert_int_equal(sessjwt_revoke_all(s->c, NULL, NULL), 0);
@@ -100,7 +100,10 @@ static void test_arguments_are_quoted_so_that_none_can_add_a_member(void **state
 static void test_a_required_argument_that_is_missing_sends_nothing(void **state) {
         struct server *s = *state;
 
-        assert_int_equal(sessjwt_introspect(s->c, NULL, NULL, NULL), -EINVAL);
+        assert_int_equal(sessjwt_introspect(s->c, NULL, NULL, NULL, NULL, 0), -EINVAL);
+        assert_int_equal(sessjwt_introspect(s->c, "t", NULL, NULL, NULL, 1), -EINVAL);
+        assert_int_equal(
+                sessjwt_introspect(s->c, "t", NULL, NULL, (const char *const[]){ "a", NULL }, 2), -EINVAL);
         assert_int_equal(sessjwt_get_session(s->c, NULL), -EINVAL);
         assert_int_equal(sessjwt_revoke_session(s->c, NULL, "x"), -EINVAL);
 }
@@ -108,11 +111,13 @@ static void test_a_required_argument_that_is_missing_sends_nothing(void **state)
 static void test_arguments_longer_than_a_call_are_refused(void **state) {
         struct server *s = *state;
         static char token[MESSAGE_MAX + 2];
+        const char *const roles[] = { token };
 
         memset(token, 'a', MESSAGE_MAX + 1);
-        assert_int_equal(sessjwt_introspect(s->c, token, NULL, NULL), -E2BIG);
+        assert_int_equal(sessjwt_introspect(s->c, token, NULL, NULL, NULL, 0), -E2BIG);
+        assert_int_equal(sessjwt_introspect(s->c, "t", NULL, NULL, roles, 1), -E2BIG);
         token[MESSAGE_MAX - 20] = 0; /* fits the parameters and not the call */
-        assert_int_equal(sessjwt_introspect(s->c, token, NULL, NULL), -E2BIG);
+        assert_int_equal(sessjwt_introspect(s->c, token, NULL, NULL, NULL, 0), -E2BIG);
 }
 
 static void test_an_argument_that_is_not_utf8_is_refused(void **state) {

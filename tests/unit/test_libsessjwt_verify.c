@@ -24,6 +24,20 @@ static void test_a_good_token_says_who_it_is_of(void **state) {
         }
 }
 
+static void test_roles_are_any_of_and_two_things_can_be_wrong(void **state) {
+        static const char *const wanted[] = { "admin", "staff" };
+        const struct sessjwt_claims *claims = NULL;
+        struct sessjwt_claims nobody = { 0 };
+
+        assert_int_equal(sessjwt_check(checker, token, token_size, &claims), 0);
+        assert_int_equal(sessjwt_check_roles(claims, wanted, 2), 0);
+        assert_int_equal(sessjwt_check_roles(claims, wanted, 1), SESSJWT_TOKEN_INSUFFICIENT_ROLE);
+        assert_int_equal(sessjwt_check_roles(claims, NULL, 0), SESSJWT_TOKEN_INSUFFICIENT_ROLE);
+        assert_int_equal(sessjwt_check_roles(&nobody, wanted, 2), SESSJWT_TOKEN_MISSING_ROLE);
+        assert_int_equal(sessjwt_check_roles(NULL, wanted, 2), -EINVAL);
+        assert_int_equal(sessjwt_check_roles(claims, NULL, 1), -EINVAL);
+}
+
 static void test_a_token_needs_no_nul_behind_it(void **state) {
         char *copy = malloc(token_size);
 
@@ -202,6 +216,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
                 T(test_a_good_token_says_who_it_is_of),
+                T(test_roles_are_any_of_and_two_things_can_be_wrong),
                 T(test_a_token_needs_no_nul_behind_it),
                 T(test_text_that_is_no_token_is_malformed),
                 T(test_an_altered_token_that_was_seen_before_is_refused),

@@ -215,6 +215,16 @@ static void test_only_the_asked_type_is_accepted(void **state) {
         assert_int_equal(verify_token(keyset, &asked, token, size, &claims), 0);
 }
 
+static void test_one_of_the_wanted_roles_is_enough(void **state) {
+        static const char *const has[] = { "user", "manager" };
+
+        assert_int_equal(verify_roles(has, 2, (const char *const[]){ "admin", "manager" }, 2), 0);
+        assert_int_equal(verify_roles(has, 2, (const char *const[]){ "admin", "manage" }, 2),
+                REASON_INSUFFICIENT_ROLE);
+        assert_int_equal(verify_roles(has, 2, (const char *const[]){ "User" }, 1), REASON_INSUFFICIENT_ROLE);
+        assert_int_equal(verify_roles(NULL, 0, (const char *const[]){ "user" }, 1), REASON_MISSING_ROLE);
+}
+
 static void test_a_dead_token_still_tells_whose_it_was(void **state) {
         struct verify_rules late = rules;
         char token[TOKEN_MAX];
@@ -354,6 +364,7 @@ int main(void) {
                 cmocka_unit_test(test_times_at_the_ends_of_the_scale_do_not_overflow),
                 cmocka_unit_test(test_the_first_of_several_faults_is_named),
                 cmocka_unit_test(test_only_the_asked_type_is_accepted),
+                cmocka_unit_test(test_one_of_the_wanted_roles_is_enough),
                 cmocka_unit_test(test_a_dead_token_still_tells_whose_it_was),
                 cmocka_unit_test(test_an_empty_key_set_knows_no_key),
                 cmocka_unit_test(test_every_character_that_is_changed_spoils_the_token),
