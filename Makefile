@@ -37,7 +37,7 @@ ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(if $(SAN)
 
 pc = $(shell pkg-config $(1) 2>/dev/null)
 LIBS_openssl    = $(call pc,--libs libcrypto)
-LIBS_daemon     = -llmdb -ljwt $(call pc,--libs libsystemd libcrypto) -lpthread
+LIBS_daemon     = -llmdb -ljwt -lz $(call pc,--libs libsystemd libcrypto) -lpthread
 LIBS_command    = $(call pc,--libs smartcols)
 
 # ---- rooms -------------------------------------------------------------------------------------------------

@@ -257,7 +257,7 @@ int jws_write_signed_text(const char *kid, const char *typ, const char *payload,
                 return -EINVAL;
         n = snprintf(header, sizeof(header), "{\"alg\":\"" ALGORITHM "\",\"kid\":\"%s\",\"typ\":\"%s\"}", kid,
                 typ);
-        if (payload_size > TOKEN_MAX || BASE64URL_SIZE((size_t) n) + 1 + BASE64URL_SIZE(payload_size) > size)
+        if (payload_size > size || BASE64URL_SIZE((size_t) n) + 1 + BASE64URL_SIZE(payload_size) > size)
                 return -ENOBUFS;
 
         length = base64url_write(header, (size_t) n, buf);

@@ -33,6 +33,7 @@ struct sessjwt {
 enum method_number {
         INTROSPECT,
         GET_KEYS,
+        GET_STATUS_LIST,
         MINT_TOKEN,
         ISSUE_REFRESH_TOKEN,
         REFRESH,
@@ -54,6 +55,7 @@ static const struct method {
 } methods[] = {
         [INTROSPECT] = { SESSJWT_INTERFACE ".Introspect", false, false },
         [GET_KEYS] = { SESSJWT_INTERFACE ".GetKeys", false, false },
+        [GET_STATUS_LIST] = { SESSJWT_INTERFACE ".GetStatusList", false, false },
         [MINT_TOKEN] = { SESSJWT_INTERFACE ".MintToken", false, false },
         [ISSUE_REFRESH_TOKEN] = { SESSJWT_INTERFACE ".IssueRefreshToken", true, false },
         [REFRESH] = { SESSJWT_INTERFACE ".Refresh", true, false },
@@ -260,6 +262,12 @@ int sessjwt_get_keys(struct sessjwt *c) {
         const struct argument arguments[] = { { 0 } };
 
         return call(c, GET_KEYS, arguments);
+}
+
+int sessjwt_get_status_list(struct sessjwt *c) {
+        const struct argument arguments[] = { { 0 } };
+
+        return call(c, GET_STATUS_LIST, arguments);
 }
 
 int sessjwt_mint_token(struct sessjwt *c, const char *session_id, const char *audience) {

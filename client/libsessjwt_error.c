@@ -44,7 +44,7 @@ static const struct error {
         { OURS("NamesUnavailable"), SESSJWT_E_NAMES_UNAVAILABLE, NULL,
                 "The account database does not answer: no token, the session lives on" },
         { OURS("NotPublished"), SESSJWT_E_NOT_PUBLISHED, "reason",
-                "The change of keys is kept, but could not be published yet" },
+                "It could not be published yet; a change of keys is kept" },
         { OURS("InvalidRefreshToken"), SESSJWT_E_INVALID_REFRESH_TOKEN, NULL,
                 "That is not a refresh token of this host" },
         { OURS("RefreshTokenReused"), SESSJWT_E_REFRESH_TOKEN_REUSED, "sessionId",

@@ -15,6 +15,7 @@
 #define SESSJWT_PUBLIC_DIR_NAME     "public"
 #define SESSJWT_JWKS_NAME           "jwks.json"
 #define SESSJWT_STATUS_NAME         "status"
+#define SESSJWT_STATUS_LIST_NAME    "status.jwt"
 #define SESSJWT_LOGIN_SOCKET        SESSJWT_RUNTIME_DIR "/" SESSJWT_LOGIN_SOCKET_NAME
 #define SESSJWT_VARLINK_SOCKET      SESSJWT_RUNTIME_DIR "/" SESSJWT_VARLINK_SOCKET_NAME
 #define SESSJWT_PUBLIC_DIR          SESSJWT_RUNTIME_DIR "/" SESSJWT_PUBLIC_DIR_NAME
@@ -46,16 +47,17 @@
 #define ROLES_MAX           16 /* roles in one token, and in one policy */
 
 /* Tokens */
-#define TOKEN_MAX       8192
-#define KID_MAX         64
-#define REFRESH_PREFIX  "sjr1_"
-#define JWKS_MAX        65536
-#define JWKS_KEYS_MAX   32
-#define LEEWAY_SEC      0
-#define STATUS_URI_MAX  (ISSUER_MAX + 7) /* issuer/status */
-#define MAX_STALE_SEC   60               /* a status page without a heartbeat for so long proves nothing */
-#define KEYS_RELOAD_SEC 10   /* an unknown kid makes a verifier read the keys again, at most so often */
-#define TOKENS_SEEN_MAX 1024 /* what one verifier remembers */
+#define TOKEN_MAX           8192
+#define KID_MAX             64
+#define REFRESH_PREFIX      "sjr1_"
+#define JWKS_MAX            65536
+#define JWKS_KEYS_MAX       32
+#define LEEWAY_SEC          0
+#define STATUS_URI_MAX      (ISSUER_MAX + 7) /* issuer/status */
+#define MAX_STALE_SEC       60 /* a status page without a heartbeat for so long proves nothing */
+#define STATUS_LIST_TTL_SEC 60 /* a verifier off the host asks again for the status list at least so often */
+#define KEYS_RELOAD_SEC     10 /* an unknown kid makes a verifier read the keys again, at most so often */
+#define TOKENS_SEEN_MAX     1024 /* what one verifier remembers */
 
 /* Messages on the public socket */
 #define MESSAGE_MAX                65536   /* one call */

@@ -66,7 +66,7 @@ enum {
         SESSJWT_E_STORE_UNAVAILABLE,     /* nothing was changed; detail: why */
         SESSJWT_E_CONFIGURATION_INVALID, /* the old one stays; detail: what is wrong where */
         SESSJWT_E_TOO_MANY_KEYS,         /* that retire, nothing was changed; detail: the limit */
-        SESSJWT_E_NOT_PUBLISHED,         /* the change of keys is kept, and published later; detail: why */
+        SESSJWT_E_NOT_PUBLISHED,         /* not yet; a change of keys is kept; detail: why */
         SESSJWT_E_INVALID_REFRESH_TOKEN, /* not one that the daemon has made */
         SESSJWT_E_REFRESH_TOKEN_REUSED,  /* a copy is about: its session has ended; detail: the session id */
         SESSJWT_E_REFRESH_TOKEN_EXPIRED, /* its session goes on; detail: the session id */
@@ -108,6 +108,10 @@ int sessjwt_introspect(struct sessjwt *c, const char *token, const char *audienc
 
 /* The public keys that verify tokens now: "keys". */
 int sessjwt_get_keys(struct sessjwt *c);
+
+/* The signed status list for verifiers off the host, a JWT of typ statuslist+jwt: "statusList". It is at most
+ * about a second old, and the same as the file public/status.jwt. */
+int sessjwt_get_status_list(struct sessjwt *c);
 
 /* A fresh access token for the session you are in (NULL) or for another one of yours; audience or NULL. Read
  * "accessToken", "expiresIn" (seconds), "expiresAt" (RFC 3339), "sessionId". */

@@ -12,6 +12,7 @@ static const struct method methods[] = {
         { "org.varlink.service.GetInterfaceDescription", ANYONE, READS, on_get_interface_description, NULL },
         { "org.sessjwt.Introspect", ANYONE, READS, on_introspect, NULL },
         { "org.sessjwt.GetKeys", ANYONE, READS, on_get_keys, NULL },
+        { "org.sessjwt.GetStatusList", ANYONE, READS, on_get_status_list, NULL },
         { "org.sessjwt.MintToken", OWNER, READS, on_mint_token, NULL },
         { "org.sessjwt.IssueRefreshToken", OWNER, CHANGES, on_issue_refresh_token,
                 prepare_issue_refresh_token },

@@ -50,7 +50,7 @@ enum api_outcome {
         API_NAMES_ASKED, /* not done: call the handler again when more is known of names */
         API_NAMES_UNAVAILABLE,
         API_USER_GONE,     /* q->gone is to end first; then it is API_SESSION_ENDED */
-        API_NOT_PUBLISHED, /* of a change that is kept; q->detail says why */
+        API_NOT_PUBLISHED, /* a change that is kept, or what was asked for; q->detail says why */
 };
 
 /* Finds the method of the call and checks its right: before a parameter is looked at. 0 with q->method
@@ -117,6 +117,7 @@ int on_get_info(struct request *q);
 int on_get_interface_description(struct request *q);
 int on_introspect(struct request *q);
 int on_get_keys(struct request *q);
+int on_get_status_list(struct request *q);
 int on_mint_token(struct request *q);
 int on_issue_refresh_token(struct request *q);
 int on_refresh(struct request *q);

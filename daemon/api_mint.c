@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "client/cleanup.h"
+#include "daemon/list_token.h"
 #include "daemon/token.h"
 
 static void cleanup_token(char (*token)[TOKEN_MAX + 1]) {
@@ -30,15 +31,18 @@ static int sign(struct request *q, const struct session *session, const struct r
         const struct policy *policy = config_policy(q->config, session->policy);
         const char *roles[ROLES_MAX];
         size_t n_roles = policy_find_roles(policy, name->groups, name->n_groups, roles);
+        char status_uri[STATUS_URI_MAX + 1];
         uint8_t random[16];
         size_t length;
 
         while (getrandom(random, sizeof(random), 0) < 0)
                 if (errno != EINTR)
                         return -errno;
+        list_token_uri(q->config->issuer, status_uri);
         return token_mint(q->keyring,
                 &(struct token_facts){ .session = session,
                         .issuer = realm->issuer,
+                        .status_uri = status_uri,
                         .audience = *audience ? audience : realm->audience,
                         .typ = q->config->typ,
                         .role = n_roles > 0 ? roles[0] : NULL,

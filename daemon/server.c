@@ -15,7 +15,6 @@
 #include "daemon/api.h"
 #include "daemon/keys.h"
 #include "daemon/log.h"
-#include "daemon/publish.h"
 #include "daemon/reconcile.h"
 #include "daemon/terminate.h"
 
@@ -96,7 +95,7 @@ static void take_reload(struct server *server) {
 
 static usec_t next_due(const struct server *server) {
         usec_t due = server->sweep_due, termination = terminate_due(server->leaders);
-        usec_t names = server_names_due(server);
+        usec_t names = server_names_due(server), list = server_list_due(server);
 
         if (server->expiry_due < due)
                 due = server->expiry_due;
@@ -106,6 +105,8 @@ static usec_t next_due(const struct server *server) {
                 due = server->heartbeat_due;
         if (names < due)
                 due = names;
+        if (list < due)
+                due = list;
         return termination < due ? termination : due;
 }
 
@@ -120,6 +121,7 @@ static void run_due(struct server *server) {
                 server_go_on_with_names(server);
         if (terminate_due(server->leaders) <= server->now.boot)
                 terminate_run(server->leaders, server->service.store, server->now.boot);
+        server_tend_list(server);
         if (server->sweep_due <= server->now.boot) {
                 server->sweep_due = server->now.boot + SWEEP_INTERVAL;
                 server_drop_old_waiters(server);
@@ -160,6 +162,9 @@ static void handle_events(struct server *server, const struct epoll_event *event
                         break;
                 case WATCH_RELOAD:
                         take_reload(server);
+                        break;
+                case WATCH_LIST:
+                        server_take_list(server);
                         break;
                 case WATCH_NAMES:
                         server_go_on_with_names(server);
@@ -247,20 +252,6 @@ static int open_public_files(struct server *server) {
         return r;
 }
 
-static int open_status(struct server *server) {
-        _cleanup_(cleanup_close) int dir = publish_open(server->options->runtime_dir);
-        uint8_t id[16];
-        int r = dir;
-
-        store_id(server->service.store, id);
-        if (r >= 0)
-                r = status_open(dir, id, &server->service.status);
-        if (r < 0)
-                log_line(LOG_ERR, "cannot open %s/%s/%s: %s", server->options->runtime_dir,
-                        SESSJWT_PUBLIC_DIR_NAME, SESSJWT_STATUS_NAME, strerror(-r));
-        return r;
-}
-
 static int open_loop(struct server *server) {
         sigset_t signals;
         int r;
@@ -300,6 +291,7 @@ static int watch_all(struct server *server) {
                 { leaders_fd(server->leaders), WATCH_LEADERS },
                 { reload_fd(server->reload), WATCH_RELOAD },
                 { names_fd(server->service.names), WATCH_NAMES },
+                { list_file_fd(server->list_file), WATCH_LIST },
         };
 
         for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
@@ -349,7 +341,7 @@ static int server_open(struct server *server) {
         if (r >= 0)
                 r = open_public_files(server);
         if (r >= 0)
-                r = open_status(server);
+                r = server_open_status(server);
         if (r >= 0)
                 r = token_cache_new(0, &server->service.tokens_seen);
         if (r >= 0)
@@ -362,6 +354,8 @@ static int server_open(struct server *server) {
                 r = reload_new(server->options->config_file, &server->reload);
         if (r >= 0)
                 r = names_new(&server->service.names);
+        if (r >= 0)
+                r = list_file_new(server->options->runtime_dir, &server->list_file);
         if (r >= 0)
                 r = turn_new(server->service.store, &server->turn);
         if (r >= 0)
@@ -376,6 +370,8 @@ static int server_open(struct server *server) {
         if (r >= 0)
                 server_beat(server);
         if (r >= 0)
+                server_settle_list(server);
+        if (r >= 0)
                 server_release_indices(server);
         return r;
 }
@@ -388,6 +384,7 @@ static void server_close(struct server *server) {
                 turn_stop(server->turn);
                 server_take_done(server);
         }
+        server_settle_list(server);
         answer_reload(server, TAKE(server->reload_waits), -ECANCELED, "");
         answer_reload(server, TAKE(server->reload_waits_next), -ECANCELED, "");
         while (server->n_waiters > 0) {
@@ -400,6 +397,7 @@ static void server_close(struct server *server) {
         connections_free(&server->connections);
         turn_free(&server->turn);
         reload_free(&server->reload);
+        list_file_free(&server->list_file);
         leaders_free(&server->leaders);
         free(server->scratch_reply);
         sd_event_source_unref(server->timer);
@@ -410,6 +408,7 @@ static void server_close(struct server *server) {
         wrapping_key_free(&server->service.wrapping);
         token_cache_free(&server->service.tokens_seen);
         status_close(&server->service.status);
+        free(server->service.status_list);
         effects_free(&server->unkept);
         seal_free(&server->service.seal);
         names_free(&server->service.names);

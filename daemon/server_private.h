@@ -1,7 +1,7 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
  * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
  * nobody asked for), server_keys.c (the signing keys), server_status.c (the status page), server_names.c
- * (requests that wait for names). */
+ * (requests that wait for names), server_status_list.c (the signed list of the page). */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 
 #include "daemon/connection.h"
 #include "daemon/leader.h"
+#include "daemon/list_file.h"
 #include "daemon/listen.h"
 #include "daemon/login.h"
 #include "daemon/reload.h"
@@ -30,6 +31,7 @@ enum watch {
         WATCH_LEADERS,
         WATCH_RELOAD,
         WATCH_NAMES,
+        WATCH_LIST,
         WATCH_EVENT
 };
 
@@ -38,6 +40,15 @@ struct login_waiter {
         int fd;
         uint32_t index;
         usec_t connected_boot;
+};
+
+/* What the status list was made of. */
+struct status_listed {
+        uint64_t key; /* sequence of the one that signed; 0: none */
+        uint64_t changes;
+        usec_t renew_wall; /* half of its time is over */
+        char uri[STATUS_URI_MAX + 1];
+        int result; /* of the last writing */
 };
 
 struct server {
@@ -83,6 +94,11 @@ struct server {
         uint64_t released_below; /* status indices that rest since an older key than this one are free */
         bool is_releasing;
         size_t n_touches; /* notes of lastSeen under way */
+
+        struct list_file *list_file;
+        struct status_listed listed; /* while it is written: as it will be */
+        bool is_listing;             /* it is being written */
+        usec_t list_not_before;      /* boot clock */
 };
 
 int server_watch(struct server *server, int fd, uint32_t events, enum watch watch, uint64_t what);
@@ -127,10 +143,20 @@ void server_end_refused(struct server *server, const struct sid *sid);
 void server_find_expiry(struct server *server);
 
 /* server_status.c */
+/* 0 or negative errno, said in the log. */
+int server_open_status(struct server *server);
 /* First of all after a commit: the bytes. What it ended without being kept is noted, to be tried again. */
 void server_tell_status(struct server *server, const struct effects *effects);
 void server_beat(struct server *server);
 void server_release_indices(struct server *server);
+
+/* server_status_list.c */
+/* When it is to be written, by the boot clock; USEC_NEVER while it is, or nothing has changed. */
+usec_t server_list_due(const struct server *server);
+void server_tend_list(struct server *server);
+void server_take_list(struct server *server);
+/* At start and end: what goes on is waited for, and what has changed since is written. */
+void server_settle_list(struct server *server);
 
 /* server_keys.c */
 /* To be called after the commit of a change that may concern keys, before it is told or answered: publishes

@@ -10,11 +10,28 @@
 #include "client/cleanup.h"
 #include "daemon/ending.h"
 #include "daemon/log.h"
+#include "daemon/publish.h"
 #include "daemon/tell.h"
 
 #define HEARTBEAT_INTERVAL USEC_PER_SEC
 #define UNKEPT_MAX         4096
 #define INDICES_PER_TURN   1024
+
+/* ---- at start ---- */
+
+int server_open_status(struct server *server) {
+        _cleanup_(cleanup_close) int dir = publish_open(server->options->runtime_dir);
+        uint8_t id[16];
+        int r = dir;
+
+        store_id(server->service.store, id);
+        if (r >= 0)
+                r = status_open(dir, id, &server->service.status);
+        if (r < 0)
+                log_line(LOG_ERR, "cannot open %s/%s/%s: %s", server->options->runtime_dir,
+                        SESSJWT_PUBLIC_DIR_NAME, SESSJWT_STATUS_NAME, strerror(-r));
+        return r;
+}
 
 /* ---- after a commit ---- */
 

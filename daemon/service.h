@@ -20,6 +20,7 @@ struct service {
         struct keyset *keyset;         /* the public side of keyring */
         struct wrapping_key *wrapping; /* of the kept keys; NULL: they are kept in the clear */
         struct status *status;
+        char *status_list; /* the token that public/status.jwt holds, for the loop thread; NULL: none yet */
         struct token_cache *tokens_seen;
         uint64_t seen_generation; /* of the status page, when tokens_seen was empty */
         struct seal *seal;        /* of refresh tokens */

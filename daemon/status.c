@@ -31,6 +31,7 @@ struct status {
         uint8_t *wanted; /* until status_mend: what the bytes are to be */
         uint64_t n_wanted;
         uint64_t store_id[2];
+        uint64_t n_changes;
 };
 
 static uint64_t room_min(void) {
@@ -310,7 +311,13 @@ void status_mend(struct status *status) {
 
 void status_set(struct status *status, uint64_t index, enum status_value value) {
         assert(index < atomic_load(&status->header->size));
-        atomic_store(&status->bytes[index], (uint8_t) value); /* in order with all that follows */
+        /* In order with all that follows. */
+        if (atomic_exchange(&status->bytes[index], (uint8_t) value) != value)
+                status->n_changes++;
+}
+
+uint64_t status_changes(const struct status *status) {
+        return status->n_changes;
 }
 
 void status_raise_generation(struct status *status) {

@@ -41,6 +41,8 @@ void status_give_back(struct status *status, uint64_t index);
 
 /* Seen by all when this returns. */
 void status_set(struct status *status, uint64_t index, enum status_value value);
+/* Grows with each byte that status_set made another. Loop thread. */
+uint64_t status_changes(const struct status *status);
 
 /* Every verifier takes keys and mapping anew and forgets the tokens it has seen. */
 void status_raise_generation(struct status *status);

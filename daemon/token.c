@@ -108,15 +108,12 @@ static void write_roles(struct json_writer *w, const char *const *roles, size_t 
 
 /* Token Status List 6.1. */
 static void write_status(struct json_writer *w, const struct token_facts *facts) {
-        char uri[STATUS_URI_MAX + 1];
-
-        snprintf(uri, sizeof(uri), "%s/status", facts->issuer);
         json_key(w, "status");
         json_open_object(w);
         json_key(w, "status_list");
         json_open_object(w);
         json_member_integer(w, "idx", (int64_t) facts->session->status_index);
-        json_member_string(w, "uri", uri);
+        json_member_string(w, "uri", facts->status_uri);
         json_close_object(w);
         json_close_object(w);
 }

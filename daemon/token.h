@@ -12,8 +12,9 @@
 struct token_facts {
         const struct session *session;
         const char *issuer;
-        const char *audience; /* one */
-        const char *typ;      /* "at+jwt" or "JWT" */
+        const char *status_uri; /* of the status list */
+        const char *audience;   /* one */
+        const char *typ;        /* "at+jwt" or "JWT" */
         const char *role;
         const char *const *roles;
         size_t n_roles;

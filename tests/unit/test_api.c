@@ -54,9 +54,9 @@ static int find(const char *method) {
 static void test_rights_are_checked_before_anything_is_looked_at(void **state) {
         static const char *const everybodys[] = { "org.varlink.service.GetInfo",
                 "org.varlink.service.GetInterfaceDescription", "org.sessjwt.Introspect",
-                "org.sessjwt.GetKeys", "org.sessjwt.MintToken", "org.sessjwt.ListSessions",
-                "org.sessjwt.GetSession", "org.sessjwt.RevokeSession", "org.sessjwt.RevokeOthers",
-                "org.sessjwt.RevokeAll", "org.sessjwt.GetHealth" };
+                "org.sessjwt.GetKeys", "org.sessjwt.GetStatusList", "org.sessjwt.MintToken",
+                "org.sessjwt.ListSessions", "org.sessjwt.GetSession", "org.sessjwt.RevokeSession",
+                "org.sessjwt.RevokeOthers", "org.sessjwt.RevokeAll", "org.sessjwt.GetHealth" };
         static const char *const roots[] = { "org.sessjwt.Reload", "org.sessjwt.RotateKey",
                 "org.sessjwt.ListKeys" };
 

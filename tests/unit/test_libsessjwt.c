@@ -59,18 +59,20 @@ static void test_methods_without_parameters_send_none(void **state) {
         struct server *s = *state;
 
         SERVE(s, { ACCEPT }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" },
-                { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" });
+                { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" });
         assert_int_equal(sessjwt_get_keys(s->c), 0);
         assert_int_equal(sessjwt_get_health(s->c), 0);
         assert_int_equal(sessjwt_revoke_others(s->c), 0);
         assert_int_equal(sessjwt_reload(s->c), 0);
         assert_int_equal(sessjwt_mint_token(s->c, NULL, NULL), 0);
+        assert_int_equal(sessjwt_get_status_list(s->c), 0);
         server_end(s);
         assert_non_null(strstr(s->calls[0], "\"org.sessjwt.GetKeys\""));
         assert_non_null(strstr(s->calls[1], "\"org.sessjwt.GetHealth\""));
         assert_non_null(strstr(s->calls[2], "\"org.sessjwt.RevokeOthers\""));
         assert_non_null(strstr(s->calls[3], "\"org.sessjwt.Reload\""));
         assert_null(strstr(s->calls[4], "sessionId"));
+        assert_non_null(strstr(s->calls[5], "\"org.sessjwt.GetStatusList\""));
 }
 
 static void test_the_calls_of_keys_are_written_as_the_interface_has_them(void **state) {

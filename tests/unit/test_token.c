@@ -49,6 +49,7 @@ static int set_up(void **state) {
         facts = (struct token_facts){
                 .session = &session,
                 .issuer = "sessjwt://host",
+                .status_uri = "sessjwt://list/status",
                 .audience = "sessjwt://api",
                 .typ = "at+jwt",
                 .role = "user",
@@ -127,7 +128,7 @@ static void test_a_minted_token_verifies_to_its_facts(void **state) {
         assert_int_equal(claims.auth_time, 1899999499);
         assert_int_equal(claims.uid, 1000);
         assert_int_equal(claims.status_index, 4242);
-        assert_string_equal(claims.status_uri, "sessjwt://host/status");
+        assert_string_equal(claims.status_uri, "sessjwt://list/status");
         assert_int_equal(expires_at, 1900000900);
 }
 
