@@ -210,6 +210,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="sessjwt-")
     os.chmod(folder, 0o755)
     os.environ["TMPDIR"] = tempfile.tempdir = folder
+    # Host.install_command puts sessjwt there, and a bare machine's PATH may be without it.
+    os.environ["PATH"] = "/usr/local/bin:" + os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
     tests = os.fork()
     if tests:
         status = keep(tests)

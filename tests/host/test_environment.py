@@ -1,7 +1,7 @@
 """A user's own ~/.pam_environment, read by pam_env user_readenv=1, against our session line before and behind
 it."""
 from harness import (Daemon, Host, PamStack, SessionList, Ssh, Sshd, Varlink, eventually, later,
-                     namespaces, processes)
+                     namespaces, need, processes)
 
 FOREIGN = "019ab000-0000-7000-8000-00001a2b3c4d"
 
@@ -151,6 +151,7 @@ def test_a_token_names_the_true_session_whatever_the_file_says():
 def name_client():
     """A server whose rhost is a name: then the address is SSH_CONNECTION's, which a user's file may
     replace."""
+    need("/etc/hosts")
     hosts = host.dir / "hosts"
     hosts.write_text("127.0.0.1 localhost\n192.0.2.10 client.example\n", "ascii")
     namespaces.bind(hosts, "/etc/hosts")
