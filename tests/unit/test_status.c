@@ -332,6 +332,20 @@ static void test_a_heartbeat_is_of_now(void **state) {
         assert_int_equal(atomic_load(&view.header->last_transaction), 42);
 }
 
+static void test_only_bytes_that_became_others_count_as_changes(void **state) {
+        uint64_t index, changes;
+
+        assert_int_equal(status_pick(status, &index), 0);
+        changes = status_changes(status);
+        status_set(status, index, STATUS_INVALID); /* as it was */
+        assert_int_equal(status_changes(status), changes);
+        status_set(status, index, STATUS_VALID);
+        status_set(status, index, STATUS_VALID);
+        assert_int_equal(status_changes(status), changes + 1);
+        status_set(status, index, STATUS_INVALID);
+        assert_int_equal(status_changes(status), changes + 2);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -353,6 +367,7 @@ int main(void) {
                 T(test_the_page_grows_when_more_than_half_are_taken),
                 T(test_without_room_to_grow_nothing_is_picked_and_nothing_lost),
                 T(test_the_page_s_time_never_goes_back),
+                T(test_only_bytes_that_became_others_count_as_changes),
                 T(test_a_heartbeat_is_of_now),
         };
 
