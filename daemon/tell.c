@@ -122,6 +122,7 @@ void tell_line(const struct session *session, const char *note, char ret[static 
                 [END_EXPIRED] = "it has reached its longest time",
                 [END_REFRESH_REUSE] = "one of its refresh tokens came a second time, as if stolen",
                 [END_IDLE] = "it was idle for too long",
+                [END_USER_GONE] = "this account is not there any more",
         };
         const char *sentence =
                 sentences[session->end] ? sentences[session->end] : session_end_name(session->end);

@@ -70,6 +70,17 @@ def refusal(daemon, login, uid=None):
     raise AssertionError(f"minted: {token}")
 
 
+def wait_for_token(daemon, login):
+    """Until names are there again."""
+    def look():
+        try:
+            return mint(daemon, login)
+        except VarlinkError as error:
+            assert error.name == "org.sessjwt.NamesUnavailable"
+            return None
+    eventually(look, what="a token")
+
+
 def ended(login):
     """What it is answered when its user is gone."""
     return "org.sessjwt.SessionEnded", {"sessionId": login.sid, "endReason": "user-gone"}
@@ -220,13 +231,7 @@ def test_when_nss_is_back_there_are_tokens_again():
     hang = Hang("alice")
     assert refusal(daemon, login)[0] == "org.sessjwt.NamesUnavailable"
     hang.over()
-
-    def minted():
-        try:
-            return mint(daemon, login)
-        except VarlinkError:
-            return None
-    assert eventually(minted, what="a token")
+    wait_for_token(daemon, login)
 
 
 def test_a_call_that_waits_is_answered_as_soon_as_nss_has():
@@ -269,7 +274,7 @@ def test_a_caller_who_leaves_while_it_waits_is_no_loss():
         client.close()
     eventually(lambda: daemon.count_fds() <= fds, what="the connections closed")
     hang.over()
-    eventually(lambda: mint(daemon, login), what="a token")
+    wait_for_token(daemon, login)
 
 
 def test_the_daemon_ends_in_time_while_nss_does_not_answer():
