@@ -30,7 +30,7 @@ static void print_health(struct sessjwt *c, bool ok) {
         sessjwt_reply_integer(c, "sessions", &sessions);
         printf("sessjwtd %s is %s, up ", version, ok ? "well" : "not well");
         print_span(uptime);
-        printf(", %lld live session%s.\n", (long long) sessions, sessions == 1 ? "" : "s");
+        printf(", %lld session%s.\n", (long long) sessions, sessions == 1 ? "" : "s");
         for (size_t i = 0, n = sessjwt_reply_count(c, "problems"); i < n; i++) {
                 _cleanup_(cleanup_free) char *problem = NULL;
                 char path[32];

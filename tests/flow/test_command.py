@@ -324,7 +324,7 @@ def health(**changes):
 
 def test_status_shows_the_daemon_and_my_session():
     says(Canned(GetHealth=health(), ListSessions=TWO).run("status"), 0,
-         "sessjwtd 0.1.0 is well, up 1d 2h, 1 live session.\n"
+         "sessjwtd 0.1.0 is well, up 1d 2h, 1 session.\n"
          "You are in session 1a2b3c4d (sshd, since 2026-01-02 03:04).\n", "")
     for uptime, text in ((0, "0s"), (59, "59s"), (60, "1m"), (7500, "2h 5m")):
         daemon = Canned(GetHealth=health(uptime=uptime), ListSessions=rows())
@@ -334,7 +334,7 @@ def test_status_shows_the_daemon_and_my_session():
 def test_status_of_a_daemon_that_is_not_well_fails():
     sick = health(ok=False, problems=["no group \x1bx", "disk full"], sessions=2)
     says(Canned(GetHealth=sick, ListSessions=rows()).run("status"), 1,
-         "sessjwtd 0.1.0 is not well, up 1d 2h, 2 live sessions.\n"
+         "sessjwtd 0.1.0 is not well, up 1d 2h, 2 sessions.\n"
          "Problem: no group \\x1bx\nProblem: disk full\n"
          "You are in no session.\n", "")
     assert json.loads(says(Canned(GetHealth=sick).run("status", "-j"), 1).stdout) == sick["parameters"]
