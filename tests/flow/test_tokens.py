@@ -283,6 +283,7 @@ def test_a_wall_clock_that_is_set_back_prolongs_no_session():
     assert is_active(daemon, token)
     pass_time(daemon, 20)
     assert wall(daemon) < jose.split(token)[1]["exp"]
+    eventually(lambda: not is_active(daemon, token), what="the end of the session, once it is durable")
     refuses(daemon, token, "revoked")
 
 
