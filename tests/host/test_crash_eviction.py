@@ -5,7 +5,7 @@ import signal
 
 from harness import (Clock, Daemon, Host, PamStack, SessionList, Ssh, Sshd, Varlink, eventually, later,
                      processes)
-from harness.passing import pass_time, rounds
+from harness.passing import pass_time
 
 DENIED_GRACE, GRACE, LEADER_GRACE = 2, 5, 1  # seconds; DESIGN section 5
 
@@ -172,10 +172,10 @@ def check_stubborn(point):
     phone.wait_open()
     os.kill(laptop.monitor, signal.SIGSTOP)
     daemon.start()
-    rounds(daemon)
-    pass_time(daemon, GRACE - 1)
+    pass_time(daemon, 1)  # the moment before SIGTERM
+    pass_time(daemon, GRACE - 2)
     assert processes.is_alive(child) and laptop.login.is_open(), "not before its time"
-    pass_time(daemon, 1)
+    pass_time(daemon, 2)
     processes.wait_gone(child)
     assert processes.is_alive(laptop.monitor), "the child goes first"
     pass_time(daemon, LEADER_GRACE)
@@ -197,7 +197,7 @@ def test_a_victim_that_hears_no_sigterm_goes_though_the_daemon_dies_between_the_
         daemon.kill()
     assert processes.is_alive(laptop.monitor)
     daemon.start()
-    pass_time(daemon, GRACE, LEADER_GRACE)
+    pass_time(daemon, 1, GRACE, LEADER_GRACE)
     processes.wait_gone(laptop.monitor)
     assert laptop.login.wait_closed() == 255
     eventually(lambda: states("alice") == {monitor: "live"}, what="only the phone's row")

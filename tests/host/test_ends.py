@@ -260,8 +260,8 @@ def test_an_expired_session_whose_leader_takes_no_signal_is_killed():
     os.kill(leader, signal.SIGSTOP)
     later(lambda: processes.send(leader, signal.SIGCONT))
     pass_time(daemon, 3601)
-    assert sessions.one("alice")["state"] == "ending"
-    pass_time(daemon, 5.1)
+    eventually(lambda: sessions.one("alice")["state"] == "ending")
+    pass_time(daemon, 1, 5.1)
     assert login.wait_closed() == 255, "sshd's child goes first"
     pass_time(daemon, 1.1)
     check_ended(sid, "expired", leader)
