@@ -96,20 +96,24 @@ void login_write_denial(struct store_txn *txn, const struct policy *policy, cons
 
 /* ---- account ---- */
 
+/* Only what no later fact can change: where some keys do not count, the key would be such a fact. */
+static bool account_may_refuse(const struct login *login, const struct policy *policy) {
+        struct policy_facts facts = login_policy_facts(login);
+
+        return config_class(login->config, login->frame.service) == CLASS_COUNTED &&
+               !policy_is_exempt(policy, &facts) && policy->enforce && policy->max_sessions > 0 &&
+               policy->on_limit == ON_LIMIT_DENY && login->config->uncounted_keys.n == 0;
+}
+
 int login_account(struct login *login, struct store_txn *txn) {
         _cleanup_(cleanup_free) struct policy_row *rows = NULL;
-        struct policy_facts facts = login_policy_facts(login);
         const struct policy *policy = login_policy(login);
         char text[MESSAGE_TEXT_MAX + 1];
         size_t n_rows = 0;
         int r;
 
         login_reply(login, FRAME_OK, NULL);
-        if (config_class(login->config, login->frame.service) != CLASS_COUNTED ||
-                policy_is_exempt(policy, &facts) || !policy->enforce || policy->max_sessions == 0 ||
-                policy->on_limit != ON_LIMIT_DENY ||
-                login->config->uncounted_keys.n >
-                        0) /* the key is not known yet: it may be one that does not count */
+        if (!account_may_refuse(login, policy))
                 return 0;
         r = login_find_rows(txn, login, &rows, &n_rows);
         if (r < 0)
