@@ -236,7 +236,7 @@ static void test_a_dead_token_still_tells_whose_it_was(void **state) {
         assert_int_equal(claims.uid, 1000);
         assert_string_equal(claims.subject, "alice");
         memset(&claims, 0, sizeof(claims));
-        token[size - 2] ^= 1;
+        token[size - 2] = token[size - 2] == 'A' ? 'B' : 'A'; /* stays base64url, else it is malformed */
         assert_int_equal(verify_token(keyset, &late, token, size, &claims), REASON_BAD_SIGNATURE);
         assert_string_equal(claims.subject, "");
 }
