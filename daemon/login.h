@@ -4,6 +4,7 @@
 
 #include "daemon/config.h"
 #include "daemon/leader.h"
+#include "daemon/limit.h"
 #include "daemon/service.h"
 #include "daemon/turn.h"
 #include "pam/frame.h"

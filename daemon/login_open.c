@@ -25,13 +25,13 @@ static struct device_facts device_facts_of(const struct frame_request *frame) {
 }
 
 /* The session that this login would be, and its device, both not kept yet. */
-static int make_session(const struct login *login, const struct policy *policy, struct moment now,
+static int make_session(const struct login *login, const struct limit_login *limits, struct moment now,
         struct device *device, struct session *ret) {
         const struct frame_request *frame = &login->frame;
         struct device_facts device_facts = device_facts_of(frame);
-        struct policy_facts policy_facts = login_policy_facts(login);
+        const struct policy *policy = limits->policy;
         struct session session = { .uid = frame->uid,
-                .class = config_class(login->config, frame->service),
+                .class = limits->class,
                 .terminate = policy->terminate,
                 .methods = device_methods(frame->auth_info),
                 .leader = login->leader,
@@ -41,17 +41,16 @@ static int make_session(const struct login *login, const struct policy *policy, 
                 .deadline_boot = USEC_NEVER,
                 .deadline_wall = USEC_NEVER,
                 .state = SESSION_LIVE };
-        bool exempt = policy_is_exempt(policy, &policy_facts);
         int r;
 
         r = device_recognise(&device_facts, device);
         if (r < 0)
                 return r;
         session.device = device->id;
-        session.counts = session.class == CLASS_COUNTED && !exempt &&
+        session.counts = session.class == CLASS_COUNTED && !limits->is_exempt &&
                          !(device->kind == DEVICE_SSH_KEY &&
                                  name_list_has(&login->config->uncounted_keys, device->identity));
-        if (policy->session_ttl && !exempt) {
+        if (policy->session_ttl && !limits->is_exempt) {
                 session.deadline_boot = now.boot + policy->session_ttl;
                 /* By the time that tokens live by: none outlives its session. */
                 session.deadline_wall = status_time(login->service->status, now.wall) + policy->session_ttl;
@@ -109,17 +108,17 @@ static int keep_denied(
 }
 
 static int keep_evictions(struct login *login, struct store_txn *txn, const struct session *session,
-        const struct policy_row *rows, size_t n_rows) {
+        const struct limit_verdict *verdict) {
         char note[EFFECT_NOTE_MAX + 1];
 
         snprintf(note, sizeof(note), "%s%s%s", session->device_name, *session->ip ? " at " : "", session->ip);
-        for (size_t i = 0; i < n_rows; i++) {
+        for (size_t i = 0; i < verdict->n_rows; i++) {
                 struct session victim;
                 int r;
 
-                if (!rows[i].victim)
+                if (!verdict->rows[i].victim)
                         continue;
-                r = store_find_session(txn, &rows[i].sid, &victim);
+                r = store_find_session(txn, &verdict->rows[i].sid, &victim);
                 if (r)
                         return r < 0 ? r : -ENOENT;
                 r = ending_evict(txn, &victim, session, note, &login->change.effects);
@@ -171,19 +170,40 @@ static int pick_status_index(struct login *login, struct session *session) {
         return 0;
 }
 
+/* enforce = no: what would have happened is said, and nothing else. */
+static int note_spared(struct login *login, const struct session *session, enum policy_outcome outcome) {
+        return effects_add(&login->change.effects, EFFECT_SESSION_SPARED, BY_POLICY, session,
+                outcome == POLICY_DENIES ? "would be denied" : "would evict the oldest");
+}
+
+/* What the limits have decided is done. */
+static int keep_judged(struct login *login, struct store_txn *txn, struct session *session,
+        const struct device *device, bool device_is_new) {
+        _cleanup_(limit_verdict_clear) struct limit_verdict verdict = { .outcome = POLICY_ALLOWS };
+        struct limit_login limits = login_limits(login);
+        int r = 0;
+
+        if (session->counts)
+                r = limit_judge_open(txn, &limits, &session->device, &verdict);
+        if (r < 0)
+                return r;
+        if (verdict.outcome != POLICY_ALLOWS && !limits.policy->enforce)
+                r = note_spared(login, session, verdict.outcome);
+        else if (verdict.outcome == POLICY_DENIES)
+                return keep_denied(login, txn, session, verdict.text);
+        else if (verdict.outcome == POLICY_EVICTS)
+                r = keep_evictions(login, txn, session, &verdict);
+        return r < 0 ? r : keep_opened(login, txn, session, device, device_is_new);
+}
+
 int login_open(struct login *login, struct store_txn *txn, struct moment now) {
-        _cleanup_(cleanup_free) struct policy_row *rows = NULL;
-        struct policy_facts facts = login_policy_facts(login);
-        const struct policy *policy = login_policy(login);
-        enum policy_outcome outcome = POLICY_ALLOWS;
+        struct limit_login limits = login_limits(login);
         struct session session;
         struct device device;
-        char text[MESSAGE_TEXT_MAX + 1];
         bool device_is_new;
-        size_t n_rows = 0;
         int r;
 
-        r = make_session(login, policy, now, &device, &session);
+        r = make_session(login, &limits, now, &device, &session);
         if (r < 0)
                 return r;
         r = find_device(txn, &session, &device, &device_is_new);
@@ -195,30 +215,8 @@ int login_open(struct login *login, struct store_txn *txn, struct moment now) {
         if (r < 0)
                 return r;
 
-        if (device.state == DEVICE_BLOCKED && session.class == CLASS_COUNTED &&
-                !policy_is_exempt(policy, &facts)) /* an uncounted key too */
-                return keep_denied(login, txn, &session, "This device is blocked.");
-        if (session.counts && (policy->max_devices || policy->max_sessions)) {
-                r = login_find_rows(txn, login, &rows, &n_rows);
-                if (r < 0)
-                        return r;
-                outcome = policy_decide_open(policy, rows, n_rows, &session.device);
-        }
-        if (outcome == POLICY_DENIES)
-                login_write_denial(txn, policy, rows, n_rows, text);
-        if (outcome != POLICY_ALLOWS && !policy->enforce) {
-                r = effects_add(&login->change.effects, EFFECT_SESSION_SPARED, BY_POLICY, &session,
-                        outcome == POLICY_DENIES ? "would be denied" : "would evict the oldest");
-                if (r < 0)
-                        return r;
-                outcome = POLICY_ALLOWS;
-        }
-        if (outcome == POLICY_DENIES)
-                return keep_denied(login, txn, &session, text);
-        if (outcome == POLICY_EVICTS) {
-                r = keep_evictions(login, txn, &session, rows, n_rows);
-                if (r < 0)
-                        return r;
-        }
-        return keep_opened(login, txn, &session, &device, device_is_new);
+        if (device.state == DEVICE_BLOCKED && limits.class == CLASS_COUNTED && !limits.is_exempt)
+                return keep_denied(
+                        login, txn, &session, "This device is blocked."); /* an uncounted key too */
+        return keep_judged(login, txn, &session, &device, device_is_new);
 }
