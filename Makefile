@@ -62,6 +62,7 @@ LIBRARY := $(B)/libsessjwt.so.0
 PRODUCT := $(B)/sessjwtd $(B)/pam_sessjwt.so $(LIBRARY) $(B)/sessjwt
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+REPLAYS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HARNESS    := $(patsubst tests/harness/%.c,$(B)/tests/harness/%,$(wildcard tests/harness/*.c))
 
 .PHONY: all help clean deps check test-build bench demo install format
@@ -130,6 +131,13 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/daemon.a $(B)/contract.a $(LIBRARY)
 		-L$(B) -Wl,-rpath,$(abspath $(B)) -Wl,--no-as-needed -lcmocka -Wl,--as-needed \
 		-lsessjwt -ljansson $(LIBS_daemon)
 
+# What the fuzzers have found before, by any compiler.
+$(B)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(B)/daemon.a $(B)/contract.a
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< tests/fuzz/replay.c $(B)/daemon.a \
+		$(B)/contract.a -ljansson -lm $(LIBS_daemon)
+
 $(B)/tests/harness/%: tests/harness/%.c
 	$(call say,TEST,$<)
 	@mkdir -p $(@D)
@@ -153,7 +161,7 @@ $(B)/interop/installed: tests/interop/package.json
 		--loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 >npm.log 2>&1; \
 		then touch $(@F); else echo '  $@: not there, tests that need it are skipped'; fi
 
-test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(HARNESS) $(B)/interop/installed
+test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(REPLAYS) $(HARNESS) $(B)/interop/installed
 
 check: ## run every test (installs what is missing when root); ends with the count
 	@.ci/deps --ensure
@@ -219,6 +227,28 @@ fuzz-short: ## run every fuzzer for FUZZ_SEC=5 seconds, with clang's sanitizers
 		$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -x c -o $(FUZZ)/probe - 2>$(FUZZ)/probe.log; \
 	then $(MAKE) --no-print-directory -j$$(nproc) $(FUZZ_RUNS); \
 	else echo 'fuzz-short: not run: needs clang and its runtime (Debian: clang libclang-rt-14-dev)'; fi
+
+# The corpora in the repository anew, when formats have changed: from first inputs, for FUZZ_SEC each, then
+# only what reaches something new.
+FUZZ_CORPORA := $(FUZZERS:$(FUZZ)/fuzz_%=corpus-%)
+.PHONY: fuzz-corpus $(FUZZ_CORPORA)
+$(FUZZ)/record_seeds: tests/fuzz/record_seeds.c $(B)/daemon.a $(B)/contract.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(LIBS_daemon)
+$(FUZZ)/seeded: tests/fuzz/seeds.py $(FUZZ)/record_seeds
+	$(Q)rm -rf $(FUZZ)/seeds && mkdir -p $(FUZZ)/seeds/record
+	$(Q)python3 $< $(FUZZ)/seeds && $(FUZZ)/record_seeds $(FUZZ)/seeds/record && touch $@
+$(FUZZ_CORPORA): corpus-%: $(FUZZ)/fuzz_% $(FUZZ)/seeded
+	@mkdir -p $(FUZZ)/seeds/$* tests/fuzz/corpus/$*
+	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=10 -max_len=2048 \
+		-artifact_prefix=$(FUZZ)/$*- $(FUZZ)/seeds/$* tests/fuzz/corpus/$* \
+		>$(FUZZ)/$*.log 2>&1 || { cat $(FUZZ)/$*.log; exit 1; }
+	$(Q)rm -rf $(FUZZ)/merged/$* && mkdir -p $(FUZZ)/merged/$*
+	$(Q)$< -merge=1 -max_len=2048 $(FUZZ)/merged/$* $(FUZZ)/seeds/$* tests/fuzz/corpus/$* \
+		>>$(FUZZ)/$*.log 2>&1
+	$(Q)rm -rf tests/fuzz/corpus/$* && cp -r $(FUZZ)/merged/$* tests/fuzz/corpus/$*
+
+fuzz-corpus: $(FUZZ_CORPORA)
 
 # The installed command finds the library where the system keeps libraries.
 $(B)/installed/sessjwt: $(command_objects) $(LIBRARY)
