@@ -16,6 +16,7 @@
 #define SESSJWT_JWKS_NAME           "jwks.json"
 #define SESSJWT_STATUS_NAME         "status"
 #define SESSJWT_STATUS_LIST_NAME    "status.jwt"
+#define SESSJWT_TOKENS_DIR_NAME     "tokens"
 #define SESSJWT_LOGIN_SOCKET        SESSJWT_RUNTIME_DIR "/" SESSJWT_LOGIN_SOCKET_NAME
 #define SESSJWT_VARLINK_SOCKET      SESSJWT_RUNTIME_DIR "/" SESSJWT_VARLINK_SOCKET_NAME
 #define SESSJWT_PUBLIC_DIR          SESSJWT_RUNTIME_DIR "/" SESSJWT_PUBLIC_DIR_NAME
@@ -53,6 +54,7 @@
 #define JWKS_MAX            65536
 #define JWKS_KEYS_MAX       32
 #define LEEWAY_SEC          0
+#define TOKEN_FILE_MAX      255              /* the path of a session's token file */
 #define STATUS_URI_MAX      (ISSUER_MAX + 7) /* issuer/status */
 #define MAX_STALE_SEC       60 /* a status page without a heartbeat for so long proves nothing */
 #define STATUS_LIST_TTL_SEC 60 /* a verifier off the host asks again for the status list at least so often */

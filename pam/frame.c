@@ -293,6 +293,11 @@ int frame_read_request(const void *packet, size_t size, struct frame_request *re
 
 /* ---- replies ------------------------------------------------------------------------------------------ */
 
+/* From the root, with no step up. */
+static bool is_plain_path(const char *path) {
+        return path[0] == '/' && !strstr(path, "/..");
+}
+
 int frame_write_reply(const struct frame_reply *reply, void *buf, size_t size, size_t *ret_size) {
         struct writer w = { .start = buf, .size = size };
         int r;
@@ -309,12 +314,17 @@ int frame_write_reply(const struct frame_reply *reply, void *buf, size_t size, s
         r = write_text(&w, reply->text, MESSAGE_TEXT_MAX, TEXT_LINES);
         if (r < 0)
                 return r;
+        r = write_text(&w, reply->token_file, TOKEN_FILE_MAX, TEXT_PLAIN);
+        if (r < 0)
+                return r;
+        if (*reply->token_file && !is_plain_path(reply->token_file))
+                return -EINVAL;
         return write_end(&w, ret_size);
 }
 
 int frame_read_reply(const void *packet, size_t size, struct frame_reply *ret, uint16_t *ret_version) {
         struct reader reader = { .at = packet, .left = size };
-        const char *session_id, *text, *field;
+        const char *session_id, *text, *token_file, *field;
         uint64_t outcome;
         int r;
 
@@ -324,10 +334,14 @@ int frame_read_reply(const void *packet, size_t size, struct frame_reply *ret, u
         if (outcome < FRAME_OK || outcome > FRAME_UNSUPPORTED)
                 return -EBADMSG;
         if (read_text(&reader, SID_TEXT_MAX, TEXT_PLAIN, &session_id) < 0 ||
-                read_text(&reader, MESSAGE_TEXT_MAX, TEXT_LINES, &text) < 0 || reader.left != 0)
+                read_text(&reader, MESSAGE_TEXT_MAX, TEXT_LINES, &text) < 0 ||
+                read_text(&reader, TOKEN_FILE_MAX, TEXT_PLAIN, &token_file) < 0 || reader.left != 0)
+                return -EBADMSG;
+        if (*token_file && !is_plain_path(token_file))
                 return -EBADMSG;
         *ret = (struct frame_reply){ .outcome = (enum frame_outcome) outcome };
         strcpy(ret->session_id, session_id);
         strcpy(ret->text, text);
+        strcpy(ret->token_file, token_file);
         return 0;
 }

@@ -5,7 +5,7 @@
  * Request: "SJWT", u16 version, u16 phase, u32 total size, u32 flags, u64 deadline, u32 uid, then the
  * strings in the order of struct frame_request as u16 length, bytes and a NUL (which the length does not
  * count), then u16 count and u32 groups.
- * Reply: "SJWR", u16 version, u16 outcome, u32 total size, then its two strings.
+ * Reply: "SJWR", u16 version, u16 outcome, u32 total size, then its three strings.
  * All little-endian. Trailing bytes are an error. Text is UTF-8 without control characters (U+0000 to
  * U+001F, U+007F to U+009F); what may hold more says so. */
 #pragma once
@@ -65,7 +65,8 @@ enum frame_outcome {
 struct frame_reply {
         enum frame_outcome outcome;
         char session_id[SID_TEXT_MAX + 1];
-        char text[MESSAGE_TEXT_MAX + 1]; /* may hold newlines */
+        char text[MESSAGE_TEXT_MAX + 1];     /* may hold newlines */
+        char token_file[TOKEN_FILE_MAX + 1]; /* open: an absolute path; "": there is none */
 };
 
 /* Whether the text may stand in a field of `max` bytes: it is not longer, UTF-8, and has no control
@@ -84,8 +85,8 @@ int frame_write_request(const struct frame_request *request, void *buf, size_t s
 int frame_read_request(const void *packet, size_t size, struct frame_request *ret,
         uint32_t groups[static GROUPS_MAX], uint16_t *ret_version, const char **ret_field);
 
-/* 0 with the size; -EINVAL (an unknown outcome, a control character), -E2BIG (a string without its NUL),
- * -ENOBUFS. */
+/* 0 with the size; -EINVAL (an unknown outcome, a control character, a path that is not absolute), -E2BIG (a
+ * string without its NUL), -ENOBUFS. */
 int frame_write_reply(const struct frame_reply *reply, void *buf, size_t size, size_t *ret_size);
 
 /* 0; -EPROTONOSUPPORT (another version: *ret_version says which); -EBADMSG. */

@@ -21,6 +21,7 @@
 #include "pam/who.h"
 
 #define SESSION_ID_NAME      "SESSJWT_SESSION_ID"
+#define TOKEN_FILE_NAME      "BEARER_TOKEN_FILE" /* WLCG Bearer Token Discovery */
 #define OPEN_BUDGET_MIN_MSEC 10
 
 struct login {
@@ -107,9 +108,16 @@ static void show(const struct login *l, int style, const char *text) {
                 pam_prompt(l->pamh, style, NULL, "%s", text);
 }
 
+static void set_variable(const struct login *l, const char *name, const char *value) {
+        char variable[sizeof(SESSION_ID_NAME "=") + TOKEN_FILE_MAX];
+
+        snprintf(variable, sizeof(variable), "%s=%s", name, value);
+        if (pam_putenv(l->pamh, variable) != PAM_SUCCESS)
+                pam_syslog(l->pamh, LOG_ERR, "cannot set %s", name);
+}
+
 /* remember. A session that cannot be remembered is open all the same: its end is the leader's. */
 static void login_remember(const struct login *l, enum frame_outcome outcome) {
-        char variable[sizeof(SESSION_ID_NAME "=") + SID_TEXT_MAX];
         int r;
 
         if (outcome != FRAME_OK && !l->unanswered)
@@ -119,9 +127,9 @@ static void login_remember(const struct login *l, enum frame_outcome outcome) {
                 pam_syslog(l->pamh, LOG_ERR, "cannot remember the session: %s", strerror(-r));
         if (outcome != FRAME_OK)
                 return;
-        snprintf(variable, sizeof(variable), SESSION_ID_NAME "=%s", l->reply.session_id);
-        if (pam_putenv(l->pamh, variable) != PAM_SUCCESS)
-                pam_syslog(l->pamh, LOG_ERR, "cannot set %s", SESSION_ID_NAME);
+        set_variable(l, SESSION_ID_NAME, l->reply.session_id);
+        if (l->reply.token_file[0])
+                set_variable(l, TOKEN_FILE_NAME, l->reply.token_file);
         show(l, PAM_TEXT_INFO, l->reply.text);
 }
 
@@ -185,6 +193,16 @@ int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **ar
         return login_answer(&login, outcome);
 }
 
+/* libpam logs the removal of what is not there. A token file that is not this session's is the user's own. */
+static void unset_variables(pam_handle_t *pamh, const char *session_id) {
+        const char *path = pam_getenv(pamh, TOKEN_FILE_NAME);
+
+        if (pam_getenv(pamh, SESSION_ID_NAME))
+                (void) pam_putenv(pamh, SESSION_ID_NAME);
+        if (path && session_id[0] && strstr(path, session_id))
+                (void) pam_putenv(pamh, TOKEN_FILE_NAME);
+}
+
 /* Whatever the daemon says, a close is done: the leader's death ends what could not be closed here. Without
  * anything remembered (another process opened it, or it was refused) there is nothing to ask. */
 int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv) {
@@ -197,8 +215,7 @@ int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **a
                 return PAM_IGNORE;
         if (remember_take(pamh, session_id) == REMEMBER_NOTHING)
                 return PAM_SUCCESS;
-        if (pam_getenv(pamh, SESSION_ID_NAME)) /* libpam logs the removal of what is not there */
-                (void) pam_putenv(pamh, SESSION_ID_NAME);
+        unset_variables(pamh, session_id);
         if (login_begin(&login, argc, argv) == FRAME_OK)
                 (void) login_ask(&login, session_id);
         return PAM_SUCCESS;

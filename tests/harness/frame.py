@@ -45,6 +45,7 @@ class Reply:
     outcome: int
     session_id: str
     text: str
+    token_file: str
 
 
 def read_reply(packet):
@@ -52,7 +53,7 @@ def read_reply(packet):
     magic, version, outcome, size = struct.unpack_from("<4sHHI", packet)
     assert (magic, version, size) == (b"SJWR", 1, len(packet)), packet
     at, strings = 12, []
-    for _ in range(2):
+    for _ in range(3):
         length, = struct.unpack_from("<H", packet, at)
         strings.append(packet[at + 2:at + 2 + length].decode())
         assert packet[at + 2 + length] == 0

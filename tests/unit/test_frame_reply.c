@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 enum { AT_MAGIC = 0, AT_VERSION = 4, AT_KIND = 6, AT_SIZE = 8 };
 
 static const struct frame_reply allowed = {
-        .outcome = FRAME_OK, .session_id = SID, .text = "Two others.\nOf today."
+        .outcome = FRAME_OK, .session_id = SID, .text = "Two others.\nOf today.", .token_file = "/run/x/t.jwt"
 };
 
 static size_t written_reply(const struct frame_reply *reply, uint8_t buf[static FRAME_REPLY_MAX]) {
@@ -57,13 +58,14 @@ static void test_every_outcome_is_written_and_read(void **state) {
                 assert_int_equal(read.outcome, outcome);
                 assert_string_equal(read.session_id, SID);
                 assert_string_equal(read.text, allowed.text);
+                assert_string_equal(read.token_file, allowed.token_file);
                 assert_int_equal(version, FRAME_VERSION);
         }
 }
 
 static void test_a_reply_is_these_bytes(void **state) {
-        static const char expected[] = "SJWR\1\0\3\0\x14\0\0\0\0\0\0\2\0no\0";
-        struct frame_reply reply = { .outcome = FRAME_DENIED, .text = "no" };
+        static const char expected[] = "SJWR\1\0\3\0\x19\0\0\0\0\0\0\2\0no\0\2\0/t\0";
+        struct frame_reply reply = { .outcome = FRAME_DENIED, .text = "no", .token_file = "/t" };
         uint8_t buf[FRAME_REPLY_MAX];
 
         assert_int_equal(written_reply(&reply, buf), sizeof(expected) - 1);
@@ -77,9 +79,47 @@ static void test_the_largest_reply_fits(void **state) {
 
         memset(reply.session_id, 's', SID_TEXT_MAX);
         memset(reply.text, 't', MESSAGE_TEXT_MAX);
+        memset(reply.token_file, '/', TOKEN_FILE_MAX);
         assert_int_equal(read_reply_copy(buf, written_reply(&reply, buf), &read, &version), 0);
         assert_string_equal(read.text, reply.text);
         assert_string_equal(read.session_id, reply.session_id);
+        assert_string_equal(read.token_file, reply.token_file);
+}
+
+/* The module puts it into a login's environment. */
+static void test_a_token_file_that_is_no_plain_absolute_path_is_neither_written_nor_read(void **state) {
+        static const char *const wrong[] = { "run/x/t.jwt2", "../x/t.jwt22", "/run/../t.jw",
+                "/run/x/t.jw\n" };
+
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                struct frame_reply reply = allowed;
+                uint8_t buf[FRAME_REPLY_MAX];
+                size_t size = written_reply(&allowed, buf), ignored;
+
+                snprintf(reply.token_file, sizeof(reply.token_file), "%s", wrong[i]);
+                assert_int_equal(strlen(wrong[i]), strlen(allowed.token_file));
+                assert_int_equal(frame_write_reply(&reply, buf, sizeof(buf), &ignored), -EINVAL);
+                assert_int_equal(written_reply(&allowed, buf), size);
+                memcpy(buf + size - strlen(wrong[i]) - 1, wrong[i], strlen(wrong[i]));
+                refuse_reply(buf, size);
+        }
+}
+
+static void test_a_token_file_over_its_limit_is_neither_written_nor_read(void **state) {
+        uint8_t buf[FRAME_REPLY_MAX + 16];
+        struct frame_reply reply = { .outcome = FRAME_OK };
+        size_t size;
+
+        memset(reply.token_file, '/', sizeof(reply.token_file));
+        assert_int_equal(frame_write_reply(&reply, buf, FRAME_REPLY_MAX, &size), -E2BIG);
+        reply.token_file[TOKEN_FILE_MAX] = '\0';
+        size = written_reply(&reply, buf);
+        memmove(buf + 21, buf + 20, size - 20);
+        size++;
+        buf[18] = 0;
+        buf[19] = 1;
+        memcpy(buf + AT_SIZE, &(uint32_t){ (uint32_t) size }, 4);
+        refuse_reply(buf, size);
 }
 
 static void test_a_reply_with_bad_text_is_not_written(void **state) {
@@ -171,6 +211,9 @@ int main(void) {
                 cmocka_unit_test(test_every_outcome_is_written_and_read),
                 cmocka_unit_test(test_a_reply_is_these_bytes),
                 cmocka_unit_test(test_the_largest_reply_fits),
+                cmocka_unit_test(
+                        test_a_token_file_that_is_no_plain_absolute_path_is_neither_written_nor_read),
+                cmocka_unit_test(test_a_token_file_over_its_limit_is_neither_written_nor_read),
                 cmocka_unit_test(test_a_reply_with_bad_text_is_not_written),
                 cmocka_unit_test(test_a_reply_cut_anywhere_or_with_more_behind_is_refused),
                 cmocka_unit_test(test_a_reply_with_one_wrong_part_is_refused),

@@ -264,6 +264,35 @@ static void test_an_open_session_is_in_the_environment_until_its_close(void **st
         assert_null(stage.pam_getenv(stage.pamh, "SESSJWT_SESSION_ID"));
 }
 
+static int open_with_token_file(const char *path) {
+        stage.reply = (struct frame_reply){ .outcome = FRAME_OK, .session_id = SID };
+        snprintf(stage.reply.token_file, sizeof(stage.reply.token_file), "%s", path);
+        daemon_will(ANSWER);
+        return open_session(0);
+}
+
+static void test_a_token_file_is_in_the_environment_until_its_close(void **state) {
+        char path[TOKEN_FILE_MAX + 1];
+
+        memset(path, '/', sizeof(path));
+        snprintf(path + TOKEN_FILE_MAX - SID_TEXT_MAX - 4, SID_TEXT_MAX + 5, SID ".jwt");
+        begin("");
+        assert_int_equal(open_with_token_file(path), PAM_SUCCESS);
+        assert_asked(FRAME_OPEN);
+        assert_string_equal(stage.pam_getenv(stage.pamh, "BEARER_TOKEN_FILE"), path);
+        close_one(SID);
+        assert_null(stage.pam_getenv(stage.pamh, "BEARER_TOKEN_FILE"));
+}
+
+static void test_without_a_token_file_the_users_own_stays(void **state) {
+        begin("");
+        assert_int_equal(stage.pam_putenv(stage.pamh, "BEARER_TOKEN_FILE=/home/somebody/token"), PAM_SUCCESS);
+        open_one(SID);
+        assert_string_equal(stage.pam_getenv(stage.pamh, "BEARER_TOKEN_FILE"), "/home/somebody/token");
+        close_one(SID);
+        assert_string_equal(stage.pam_getenv(stage.pamh, "BEARER_TOKEN_FILE"), "/home/somebody/token");
+}
+
 static void test_two_opens_on_one_handle_are_closed_newest_first(void **state) {
         begin("");
         open_one(SID);
@@ -369,6 +398,8 @@ int main(void) {
                 stage_test(test_a_refusal_says_why_unless_silent_or_quiet),
                 stage_test(test_an_open_may_tell_something_unless_silent_or_quiet),
                 stage_test(test_an_open_session_is_in_the_environment_until_its_close),
+                stage_test(test_a_token_file_is_in_the_environment_until_its_close),
+                stage_test(test_without_a_token_file_the_users_own_stays),
                 stage_test(test_two_opens_on_one_handle_are_closed_newest_first),
                 stage_test(test_a_close_without_an_open_or_after_a_close_is_a_success_without_a_word),
                 stage_test(test_a_refused_or_ignored_open_is_not_remembered),
