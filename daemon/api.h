@@ -95,7 +95,7 @@ int api_find_names(struct request *q, const struct session *session, struct name
 /* ---- tokens: api_mint.c ---- */
 
 /* A fresh access token for a valid session, with the roles that its user's groups give him now: writes it and
- * all that is said of it. The one place where they are made. audience "": the realm's. Loop thread only. 0,
+ * all that is said of it. audience "": the realm's. Loop thread only. 0,
  * API_REALM_NOT_FOUND, or as api_find_names. */
 int api_mint(struct request *q, const struct session *session, const char *audience);
 /* Tokens live by the status page's time, as for every verifier: a clock that is set back revives none. */
