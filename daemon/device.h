@@ -22,6 +22,7 @@ struct device {
         struct device_id id;
         char realm[REALM_MAX + 1];
         char user[USER_MAX + 1];
+        uint32_t uid; /* of the last login */
         enum device_kind kind;
         enum device_state state;
         char identity[DEVICE_IDENTITY_MAX +

@@ -66,7 +66,8 @@ static int make_session(const struct login *login, const struct limit_login *lim
         return 0;
 }
 
-/* The device's record as this login leaves it. *ret_is_new: it was never seen before. */
+/* The device's record as this login leaves it. *ret_is_new: it was never seen before. One of a user who had
+ * this name with another uid is not his, but a block stays. */
 static int find_device(
         struct store_txn *txn, const struct session *session, struct device *device, bool *ret_is_new) {
         struct device known;
@@ -74,11 +75,12 @@ static int find_device(
 
         if (r < 0)
                 return r;
-        *ret_is_new = r == STORE_NOT_FOUND;
-        if (r == 0)
+        *ret_is_new = r == STORE_NOT_FOUND || (known.uid != session->uid && known.state != DEVICE_BLOCKED);
+        if (!*ret_is_new)
                 *device = known;
         else
                 device->first_seen = session->created_at;
+        device->uid = session->uid;
         device->last_seen = session->created_at;
         device->logins++;
         snprintf(device->last_ip, sizeof(device->last_ip), "%s", session->ip);

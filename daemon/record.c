@@ -78,6 +78,7 @@ static const struct field session_fields[] = {
 
 static const struct field device_fields[] = {
         BYTES(device, id.bytes),
+        U32(device, uid, UINT32_MAX),
         ENUM(device, kind, DEVICE_SSH_KEY, DEVICE_UNKNOWN),
         ENUM(device, state, DEVICE_KNOWN, DEVICE_BLOCKED),
         U64(device, first_seen),

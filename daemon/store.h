@@ -112,9 +112,24 @@ int store_first_deadline(struct store_txn *txn, struct session *ret);
 /* STORE_NOT_FOUND. */
 int store_find_device(struct store_txn *txn, const char *realm, const char *user, const struct device_id *id,
         struct device *ret);
+/* The same by its id alone. */
+int store_load_device(struct store_txn *txn, const struct device_id *id, struct device *ret);
+/* -EINVAL: its id is there under another realm or user. */
 int store_put_device(struct store_txn *txn, const struct device *device);
+/* STORE_NOT_FOUND. Sessions from it stay. */
+int store_remove_device(struct store_txn *txn, const struct device_id *id);
+/* By id. */
 int store_next_device_of_user(struct store_txn *txn, const char *realm, const char *user,
         struct store_cursor *cursor, struct device *ret);
+
+/* ---- who has rows ---- */
+
+/* The names of a uid that has, or had, sessions. */
+int store_next_name_of_uid(struct store_txn *txn, uint32_t uid, struct store_cursor *cursor,
+        char ret_realm[static REALM_MAX + 1], char ret_user[static USER_MAX + 1]);
+/* Everybody who has sessions or devices, by realm and user. */
+int store_next_name(struct store_txn *txn, struct store_cursor *cursor, char ret_realm[static REALM_MAX + 1],
+        char ret_user[static USER_MAX + 1]);
 
 /* ---- status indices ----
  *

@@ -58,16 +58,29 @@ static int check_session(const struct check *check, struct span key, struct span
         return 0;
 }
 
-static int check_user_row(const struct check *check, struct span key, struct span value) {
+static int check_device(const struct check *check, struct span key, struct span value) {
+        struct index_key owner;
         struct device device;
+        struct span name;
+        int r;
 
+        if (device_read(key, value, &device))
+                return wrong(check, DB_USER, key, "not a device of that name");
+        index_key_owner(0, device.realm, device.user, &owner);
+        r = row_get(check->txn, DB_DEVICE, SPAN_OF_ID(&device.id), &name);
+        if (r < 0)
+                return r;
+        return r || !span_equal(name, span_after(SPAN(owner), sizeof(device.uid)))
+                       ? wrong(check, DB_USER, key, "not found by its id")
+                       : 0;
+}
+
+static int check_user_row(const struct check *check, struct span key, struct span value) {
         switch (record_kind_of(key.bytes, key.size)) {
         case RECORD_SESSION:
                 return check_session(check, key, value);
         case RECORD_DEVICE:
-                return device_read(key, value, &device)
-                               ? wrong(check, DB_USER, key, "not a device of that name")
-                               : 0;
+                return check_device(check, key, value);
         default:
                 return wrong(check, DB_USER, key, "of an unknown kind");
         }
@@ -115,6 +128,18 @@ static int check_deadline_row(const struct check *check, struct span key, struct
         return 0;
 }
 
+static int check_device_row(const struct check *check, struct span key, struct span value) {
+        struct device_id id;
+        struct device device;
+
+        if (key.size != sizeof(id.bytes))
+                return wrong(check, DB_DEVICE, key, "no id of a device");
+        memcpy(id.bytes, key.bytes, sizeof(id.bytes));
+        return store_load_device(check->txn, &id, &device)
+                       ? wrong(check, DB_DEVICE, key, "points to no device")
+                       : 0;
+}
+
 static int check_owner_row(const struct check *check, struct span key, struct span value) {
         char realm[REALM_MAX + 1], user[USER_MAX + 1];
 
@@ -158,6 +183,8 @@ int store_check(struct store_txn *txn, char *ret_error, size_t size) {
                 r = check_rows(&check, DB_LEADER, check_leader_row);
         if (!r)
                 r = check_rows(&check, DB_DEADLINE, check_deadline_row);
+        if (!r)
+                r = check_rows(&check, DB_DEVICE, check_device_row);
         if (!r)
                 r = check_rows(&check, DB_OWNER, check_owner_row);
         if (!r)

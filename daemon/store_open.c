@@ -27,6 +27,7 @@ static const char *const database_names[_DB_MAX] = {
         [DB_SID] = "sid",
         [DB_LEADER] = "leader",
         [DB_DEADLINE] = "deadline",
+        [DB_DEVICE] = "device",
         [DB_OWNER] = "owner",
         [DB_KEY] = "key",
         [DB_RETIRED] = "retired",

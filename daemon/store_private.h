@@ -6,6 +6,7 @@
  *   sid       sid                           -> realm NUL user
  *   leader    boot id, pid, start, sid      -> nothing
  *   deadline  usec on the boot clock, sid   -> nothing; live sessions with a deadline only
+ *   device    device's id                   -> realm NUL user
  *   owner     uid, realm NUL user           -> nothing; stays when the user's sessions are gone
  *   key       kid                           -> bytes of keyring
  *   retired   key's sequence, counter       -> status index; in the order in which they may be used again
@@ -25,9 +26,20 @@
 #include "daemon/record.h"
 #include "daemon/store.h"
 
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 
-enum database { DB_USER, DB_SID, DB_LEADER, DB_DEADLINE, DB_OWNER, DB_KEY, DB_RETIRED, DB_META, _DB_MAX };
+enum database {
+        DB_USER,
+        DB_SID,
+        DB_LEADER,
+        DB_DEADLINE,
+        DB_DEVICE,
+        DB_OWNER,
+        DB_KEY,
+        DB_RETIRED,
+        DB_META,
+        _DB_MAX
+};
 
 enum txn_kind { TXN_READ, TXN_TURN, TXN_REQUEST };
 
@@ -104,7 +116,8 @@ void index_key_owner(uint32_t uid, const char *realm, const char *user, struct i
 int owner_read(struct span bytes, char ret_realm[static REALM_MAX + 1], char ret_user[static USER_MAX + 1]);
 
 #define SPAN(k)        ((struct span){ (k).bytes, (k).size })
-#define SPAN_OF_SID(s) ((struct span){ (s)->bytes, sizeof((s)->bytes) })
+#define SPAN_OF_ID(s)  ((struct span){ (s)->bytes, sizeof((s)->bytes) })
+#define SPAN_OF_SID(s) SPAN_OF_ID(s)
 
 /* A name beyond its limit has no rows, and would not fit into a key. */
 bool names_fit(const char *realm, const char *user);

@@ -24,9 +24,9 @@ enum {
         AT_END = 109,
         AT_STATUS_INDEX = 110,
         AT_REALM = 118,
-        AT_DEVICE_KIND = 17,
-        AT_DEVICE_STATE = 18,
-        AT_DEVICE_REALM = 43,
+        AT_DEVICE_KIND = 21,
+        AT_DEVICE_STATE = 22,
+        AT_DEVICE_REALM = 47,
 };
 
 static inline struct session a_session(void) {
@@ -65,6 +65,7 @@ static inline struct device a_device(void) {
         struct device d = {
                 .realm = "default",
                 .user = "alice",
+                .uid = 1000,
                 .kind = DEVICE_SSH_KEY,
                 .state = DEVICE_KNOWN,
                 .identity = "SHA256:abc",

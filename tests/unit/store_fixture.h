@@ -134,7 +134,7 @@ static inline struct session session_of(unsigned n, const char *realm, const cha
 
 static inline struct device device_of(unsigned n, const char *realm, const char *user) {
         struct device d = {
-                .id = { { (uint8_t) (n >> 8), (uint8_t) n } },
+                .uid = 1000,
                 .kind = DEVICE_SSH_KEY,
                 .state = DEVICE_KNOWN,
                 .identity = "SHA256:abc",
@@ -145,6 +145,13 @@ static inline struct device device_of(unsigned n, const char *realm, const char 
 
         strcpy(d.realm, realm);
         strcpy(d.user, user);
+        /* One id is one user's: the n first, so that they are listed in its order */
+        d.id.bytes[0] = (uint8_t) (n >> 8);
+        d.id.bytes[1] = (uint8_t) n;
+        for (size_t i = 0; realm[i]; i++)
+                d.id.bytes[2 + i % 7] = (uint8_t) (d.id.bytes[2 + i % 7] * 31 + realm[i]);
+        for (size_t i = 0; user[i]; i++)
+                d.id.bytes[9 + i % 7] = (uint8_t) (d.id.bytes[9 + i % 7] * 31 + user[i]);
         return d;
 }
 

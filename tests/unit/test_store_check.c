@@ -122,6 +122,27 @@ static void test_a_record_under_anothers_key_is_not_read(void **state) {
         store_abort(&turn);
 }
 
+static void test_a_device_that_its_id_does_not_lead_to_is_told(void **state) {
+        struct fixture *f = *state;
+        struct device d = device_of(1, "default", "alice"), out;
+        struct store_txn *turn = begin_turn(f), *request = begin_request(turn);
+        struct record_key key;
+
+        assert_int_equal(store_put_device(request, &d), 0);
+        assert_int_equal(row_remove(request, DB_DEVICE, SPAN_OF_ID(&d.id)), 0);
+        assert_check_says(request, "not found by its id");
+        store_abort(&request);
+
+        request = begin_request(turn);
+        assert_int_equal(store_put_device(request, &d), 0);
+        record_key_device("default", "alice", &d.id, &key);
+        assert_int_equal(row_remove(request, DB_USER, SPAN(key)), 0);
+        assert_int_equal(store_load_device(request, &d.id, &out), -EBADMSG);
+        assert_check_says(request, "points to no device");
+        store_abort(&request);
+        store_abort(&turn);
+}
+
 static void test_a_list_goes_on_behind_what_it_cannot_read(void **state) {
         struct fixture *f = *state;
         struct store_txn *turn = begin_turn(f);
@@ -161,6 +182,7 @@ int main(void) {
                 store_test(test_a_row_too_many_is_told),
                 store_test(test_an_index_row_of_another_time_or_leader_is_told),
                 store_test(test_a_record_under_anothers_key_is_not_read),
+                store_test(test_a_device_that_its_id_does_not_lead_to_is_told),
                 store_test(test_a_list_goes_on_behind_what_it_cannot_read),
         };
 

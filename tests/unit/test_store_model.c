@@ -126,6 +126,12 @@ static void change_device(struct store_txn *txn, struct model *m) {
         struct device d = device_of(random_below(3), realms[random_below(3)], users[random_below(5)]);
         struct device *there = model_find_device(m, &d);
 
+        if (random_below(4) == 0) {
+                assert_int_equal(store_remove_device(txn, &d.id), there ? 0 : STORE_NOT_FOUND);
+                if (there)
+                        *there = m->devices[--m->n_devices];
+                return;
+        }
         if (!there && m->n_devices == DEVICES_MAX)
                 return;
         d.logins = random_below(1000);
@@ -299,6 +305,9 @@ static void compare_devices(struct store_txn *txn, struct model *m, struct name 
                 expected = model_find_device(m, &got);
                 assert_non_null(expected);
                 assert_int_equal(expected->logins, got.logins);
+                assert_int_equal(store_load_device(txn, &got.id, &got), 0);
+                assert_string_equal(got.user, name.user);
+                assert_string_equal(got.realm, name.realm);
                 n++;
         }
         for (size_t i = 0; i < m->n_devices; i++)
