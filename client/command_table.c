@@ -150,7 +150,8 @@ static bool is_time(const char *name) {
 }
 
 static bool is_numeric_date(const char *name) {
-        return strcmp(name, "iat") == 0 || strcmp(name, "exp") == 0 || strcmp(name, "auth_time") == 0;
+        return strcmp(name, "iat") == 0 || strcmp(name, "exp") == 0 || strcmp(name, "auth_time") == 0 ||
+               strcmp(name, "reset") == 0;
 }
 
 static void add_member(struct libscols_table *table, const struct json *json, uint32_t key) {

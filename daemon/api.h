@@ -94,6 +94,9 @@ int api_find_names(struct request *q, const struct session *session, struct name
 
 /* ---- tokens: api_mint.c ---- */
 
+/* Finds when the session's user was reset last, into q->reset_at, which api_mint puts into the token. To be
+ * called where there is a store. 0 or negative errno. */
+int api_find_reset(struct request *q, const struct session *session);
 /* A fresh access token for a valid session, with the roles that its user's groups give him now: writes it and
  * all that is said of it. audience "": the realm's. Loop thread only. 0,
  * API_REALM_NOT_FOUND, or as api_find_names. */

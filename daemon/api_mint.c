@@ -15,6 +15,17 @@ usec_t api_token_time(const struct request *q) {
         return status_time(q->service->status, q->now.wall);
 }
 
+int api_find_reset(struct request *q, const struct session *session) {
+        struct account account;
+        int r;
+
+        r = store_find_account(q->txn, session->realm, session->user, &account);
+        if (r < 0)
+                return r;
+        q->reset_at = r == 0 ? account.reset_at : 0;
+        return 0;
+}
+
 static int find_realm(struct request *q, const struct session *session) {
         if (config_realm(q->config, session->realm))
                 return 0;
@@ -53,6 +64,7 @@ int api_mint(struct request *q, const struct session *session, const char *audie
                          .groups = name.groups,
                          .n_groups = name.n_groups,
                          .audience = audience,
+                         .reset_at = q->reset_at,
                          .wall = q->now.wall },
                 token, &expires);
         if (r)

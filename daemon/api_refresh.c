@@ -80,6 +80,9 @@ static int keep(struct request *q, const struct session *session) {
         r = hash_current(q, &q->session, q->session.refresh.hash);
         if (r < 0)
                 return r;
+        r = api_find_reset(q, session);
+        if (r < 0)
+                return r;
         q->answer = answer;
         r = store_put_session(q->txn, &q->session);
         return r > 0 ? -ENOENT : r;

@@ -54,6 +54,8 @@ static void put_claims(struct json_writer *w, const struct claims *claims) {
         if (*claims->role)
                 json_member_string(w, "role", claims->role);
         put_strings(w, "roles", claims->roles[0], sizeof(claims->roles[0]), claims->n_roles);
+        if (claims->reset > 0)
+                json_member_integer(w, "reset", claims->reset);
         if (*claims->device_id)
                 json_member_string(w, "dev", claims->device_id);
 }
@@ -163,6 +165,9 @@ int on_mint_token(struct request *q) {
                 return r;
         r = api_find_session_to_mint_for(q, p.session_id, &session);
         if (r)
+                return r;
+        r = api_find_reset(q, &session);
+        if (r < 0)
                 return r;
         if (q->now.wall > session.last_seen + LAST_SEEN_STEP) {
                 q->touched = session.sid;

@@ -32,6 +32,7 @@ int mint(const struct mint_facts *facts, char ret_token[static MINT_TOKEN_SIZE],
                         .n_roles = n_roles,
                         .now_wall = status_time(facts->status, facts->wall),
                         .access_ttl = policy->access_ttl,
+                        .reset_at = facts->reset_at,
                         .random = random },
                 ret_token, MINT_TOKEN_SIZE, &length, ret_expires_at);
 }

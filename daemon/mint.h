@@ -13,6 +13,7 @@ struct mint_facts {
         const uint32_t *groups; /* the user's, numeric: they give the roles */
         size_t n_groups;
         const char *audience; /* "": the realm's */
+        usec_t reset_at;      /* of the user; 0: there was none */
         usec_t wall;
 };
 

@@ -91,6 +91,13 @@ static const struct field device_fields[] = {
         TEXT(device, last_ip, 0),
 };
 
+static const struct field account_fields[] = {
+        U32(account, uid, UINT32_MAX),
+        U64(account, reset_at),
+        TEXT(account, realm, 1),
+        TEXT(account, user, 1),
+};
+
 /* The tables copy C objects by their size: an enum and a pid are four bytes, a bool is one. */
 static_assert(sizeof(enum session_state) == 4 && sizeof(enum session_end) == 4, "enums are 32 bits");
 static_assert(sizeof(enum session_class) == 4 && sizeof(enum terminate) == 4, "enums are 32 bits");
@@ -183,6 +190,17 @@ int record_write_device(const struct device *device, void *buf, size_t size, siz
         int r;
 
         r = write_record(&w, device, FIELDS(device_fields));
+        if (r)
+                return r;
+        *ret_size = w.used;
+        return 0;
+}
+
+int record_write_account(const struct account *account, void *buf, size_t size, size_t *ret_size) {
+        struct writer w = { .bytes = buf, .size = size };
+        int r;
+
+        r = write_record(&w, account, FIELDS(account_fields));
         if (r)
                 return r;
         *ret_size = w.used;
@@ -305,18 +323,40 @@ int record_read_device(const void *bytes, size_t size, struct device *ret) {
         return 0;
 }
 
+int record_read_account(const void *bytes, size_t size, struct account *ret) {
+        struct reader in = { .bytes = bytes, .left = size };
+        struct account account = { 0 };
+        int r;
+
+        r = read_record(&in, FIELDS(account_fields), &account);
+        if (r)
+                return r;
+        *ret = account;
+        return 0;
+}
+
 static_assert(
         REALM_MAX + 1 + USER_MAX + 1 + 1 + RECORD_ID_SIZE <= RECORD_KEY_MAX, "every name fits in a key");
 
-void record_key_prefix(const char *realm, const char *user, enum record_kind kind, struct record_key *ret) {
+void record_key_user(const char *realm, const char *user, struct record_key *ret) {
         size_t realm_size = strlen(realm) + 1, user_size = strlen(user) + 1;
 
         /* The NULs keep "a" apart from "ab" */
         assert(realm_size <= REALM_MAX + 1 && user_size <= USER_MAX + 1);
         memcpy(ret->bytes, realm, realm_size);
         memcpy(ret->bytes + realm_size, user, user_size);
-        ret->bytes[realm_size + user_size] = (uint8_t) kind;
-        ret->size = realm_size + user_size + 1;
+        ret->size = realm_size + user_size;
+}
+
+void record_key_prefix(const char *realm, const char *user, enum record_kind kind, struct record_key *ret) {
+        record_key_user(realm, user, ret);
+        ret->bytes[ret->size++] = (uint8_t) kind;
+}
+
+void record_key_account(const char *realm, const char *user, struct record_key *ret) {
+        record_key_prefix(realm, user, RECORD_ACCOUNT, ret);
+        memset(ret->bytes + ret->size, 0, RECORD_ID_SIZE);
+        ret->size += RECORD_ID_SIZE;
 }
 
 void record_key_session(const char *realm, const char *user, const struct sid *sid, struct record_key *ret) {

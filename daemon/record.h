@@ -1,10 +1,11 @@
-/* record: what the store keeps, as bytes: session, device <-> versioned records, and the keys they stand
- * under. Pure. Nothing in a record is trusted when read. */
+/* record: what the store keeps, as bytes: session, device, account <-> versioned records, and the keys they
+ * stand under. Pure. Nothing in a record is trusted when read. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/account.h"
 #include "daemon/device.h"
 #include "daemon/session.h"
 
@@ -19,10 +20,12 @@ int record_write_session(const struct session *session, void *buf, size_t size, 
 int record_read_session(const void *bytes, size_t size, struct session *ret);
 int record_write_device(const struct device *device, void *buf, size_t size, size_t *ret_size);
 int record_read_device(const void *bytes, size_t size, struct device *ret);
+int record_write_account(const struct account *account, void *buf, size_t size, size_t *ret_size);
+int record_read_account(const void *bytes, size_t size, struct account *ret);
 
 /* Keys of a user's range, so that a login touches few pages: realm NUL user NUL kind id. Kind sorts; sids
  * sort by time. Realm and user are at most REALM_MAX and USER_MAX long. */
-enum record_kind { RECORD_DEVICE = 'd', RECORD_SESSION = 's' };
+enum record_kind { RECORD_ACCOUNT = 'a', RECORD_DEVICE = 'd', RECORD_SESSION = 's' };
 
 #define RECORD_ID_SIZE 16
 
@@ -34,7 +37,10 @@ struct record_key {
 void record_key_session(const char *realm, const char *user, const struct sid *sid, struct record_key *ret);
 void record_key_device(
         const char *realm, const char *user, const struct device_id *id, struct record_key *ret);
-/* The prefix of all of one kind of a user. */
+/* There is one a user: its id is all zero. */
+void record_key_account(const char *realm, const char *user, struct record_key *ret);
+/* The prefix of all that is a user's; and of all of one kind. */
+void record_key_user(const char *realm, const char *user, struct record_key *ret);
 void record_key_prefix(const char *realm, const char *user, enum record_kind kind, struct record_key *ret);
 /* The kind in a whole key, as it stands there: any byte; 0 if it is too short to have one. */
 int record_kind_of(const void *key, size_t size);

@@ -54,6 +54,7 @@ struct request {
          * negative errno; the change stays in any case. */
         int (*answer)(struct request *q);
         struct session session;
+        usec_t reset_at; /* of the session's user, as api_find_reset found it */
 
         int (*when_known)(struct request *q); /* the handler that waits for names, to be called again */
         usec_t waits_until;                   /* awake */

@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/account.h"
 #include "daemon/device.h"
 #include "daemon/session.h"
 
@@ -127,9 +128,19 @@ int store_next_device_of_user(struct store_txn *txn, const char *realm, const ch
 /* The names of a uid that has, or had, sessions. */
 int store_next_name_of_uid(struct store_txn *txn, uint32_t uid, struct store_cursor *cursor,
         char ret_realm[static REALM_MAX + 1], char ret_user[static USER_MAX + 1]);
-/* Everybody who has sessions or devices, by realm and user. */
+/* Everybody of whom anything is kept, by realm and user. */
 int store_next_name(struct store_txn *txn, struct store_cursor *cursor, char ret_realm[static REALM_MAX + 1],
         char ret_user[static USER_MAX + 1]);
+
+/* ---- accounts ---- */
+
+/* STORE_NOT_FOUND: nothing is kept of the user himself. */
+int store_find_account(struct store_txn *txn, const char *realm, const char *user, struct account *ret);
+int store_put_account(struct store_txn *txn, const struct account *account);
+/* Whether anything is kept of the user: a session, a device, an account. < 0, 0 or 1. */
+int store_knows_user(struct store_txn *txn, const char *realm, const char *user);
+/* Whether a session of this uid ever went by that name. < 0, 0 or 1. */
+int store_has_owner(struct store_txn *txn, uint32_t uid, const char *realm, const char *user);
 
 /* ---- status indices ----
  *

@@ -76,11 +76,17 @@ static int check_device(const struct check *check, struct span key, struct span 
 }
 
 static int check_user_row(const struct check *check, struct span key, struct span value) {
+        struct account account;
+
         switch (record_kind_of(key.bytes, key.size)) {
         case RECORD_SESSION:
                 return check_session(check, key, value);
         case RECORD_DEVICE:
                 return check_device(check, key, value);
+        case RECORD_ACCOUNT:
+                return account_read(key, value, &account)
+                               ? wrong(check, DB_USER, key, "not an account of that name")
+                               : 0;
         default:
                 return wrong(check, DB_USER, key, "of an unknown kind");
         }

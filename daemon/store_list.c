@@ -32,13 +32,14 @@ int store_next_session(struct store_txn *txn, struct store_cursor *cursor, struc
 
 int store_next_session_by_user(struct store_txn *txn, struct store_cursor *cursor, struct session *ret) {
         struct span key, value;
-        int r;
+        int r, kind;
 
         do {
                 r = row_next(txn, DB_USER, SPAN_EMPTY, cursor, &key, &value);
                 if (r)
                         return r;
-        } while (record_kind_of(key.bytes, key.size) == RECORD_DEVICE);
+                kind = record_kind_of(key.bytes, key.size);
+        } while (kind == RECORD_ACCOUNT || kind == RECORD_DEVICE);
         return session_read(key, value, ret);
 }
 

@@ -2,7 +2,7 @@
  * them.
  *
  * Databases, each with its keys in byte order, so integers in keys are big-endian:
- *   user      realm NUL user NUL kind id    -> record of a session or a device (daemon/record.h)
+ *   user      realm NUL user NUL kind id    -> record of a session, a device or an account (daemon/record.h)
  *   sid       sid                           -> realm NUL user
  *   leader    boot id, pid, start, sid      -> nothing
  *   deadline  usec on the boot clock, sid   -> nothing; live sessions with a deadline only
@@ -26,7 +26,7 @@
 #include "daemon/record.h"
 #include "daemon/store.h"
 
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 
 enum database {
         DB_USER,
@@ -122,8 +122,9 @@ int owner_read(struct span bytes, char ret_realm[static REALM_MAX + 1], char ret
 /* A name beyond its limit has no rows, and would not fit into a key. */
 bool names_fit(const char *realm, const char *user);
 
-/* ---- store_session, store_device: records. All -EBADMSG for one that cannot be read or is another key's
- * ---- */
+/* ---- store_session, store_device, store_account: records ----
+ *
+ * All -EBADMSG for one that cannot be read or is another key's. */
 
 /* Only live sessions have a row in the deadline index, and only those with a deadline. */
 bool session_has_deadline(const struct session *session);
@@ -131,6 +132,7 @@ int session_read(struct span key, struct span value, struct session *ret);
 /* By what its sid's row says of it; -EBADMSG also when that points to nothing. */
 int session_load(struct store_txn *txn, struct span sid, struct span owner, struct session *ret);
 int device_read(struct span key, struct span value, struct device *ret);
+int account_read(struct span key, struct span value, struct account *ret);
 
 /* ---- store_status ---- */
 

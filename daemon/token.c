@@ -82,7 +82,9 @@ static int add_numbers(jwt_t *jwt, const struct token_facts *facts, int64_t expi
                 if (r < 0)
                         return r;
         }
-        return 0;
+        if (facts->reset_at == 0)
+                return 0;
+        return -jwt_add_grant_int(jwt, "reset", (long) (facts->reset_at / USEC_PER_SEC));
 }
 
 static void write_methods(struct json_writer *w, uint32_t methods) {

@@ -20,12 +20,13 @@ struct token_facts {
         size_t n_roles;
         usec_t now_wall;
         usec_t access_ttl;
+        usec_t reset_at;       /* of the user; 0: there was none */
         const uint8_t *random; /* 16 bytes for jti */
 };
 
 /* Writes the token, NUL-terminated, into buf (TOKEN_MAX + 1 fits any). exp is now + access_ttl, never past
- * the session's deadline_wall. role, roles and amr are left out where there are none. 0 with length and
- * expiry (seconds since 1970); -ENOBUFS (also beyond TOKEN_MAX); -EINVAL (a fact that no verifier would
+ * the session's deadline_wall. role, roles, amr and reset are left out where there are none. 0 with length
+ * and expiry (seconds since 1970); -ENOBUFS (also beyond TOKEN_MAX); -EINVAL (a fact that no verifier would
  * accept: text that is not UTF-8, more than CLAIMS_ROLES_MAX roles, an empty name); -ENOMEM;
  * keyring_sign's. */
 int token_mint(const struct keyring *keyring, const struct token_facts *facts, char *buf, size_t size,

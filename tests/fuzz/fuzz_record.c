@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint8_t again[RECORD_MAX];
         struct session session;
         struct device device;
+        struct account account;
         size_t again_size;
 
         if (record_read_session(data, size, &session) == 0) {
@@ -25,6 +26,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         if (record_read_device(data, size, &device) == 0) {
                 must_be(record_write_device(&device, again, sizeof(again), &again_size) == 0);
+                must_be(again_size == size && memcmp(again, data, size) == 0);
+        }
+        if (record_read_account(data, size, &account) == 0) {
+                must_be(record_write_account(&account, again, sizeof(again), &again_size) == 0);
                 must_be(again_size == size && memcmp(again, data, size) == 0);
         }
         return 0;

@@ -220,6 +220,41 @@ static void test_keys_hold_at_every_limit(void **state) {
         assert_true(key.size <= RECORD_KEY_MAX);
 }
 
+static void test_an_account_is_read_as_it_was_written_and_nothing_less(void **state) {
+        static const uint8_t expected[] = "\1\xe8\3\0\0\5\4\3\2\1\0\0\0\1\0r\5\0alice";
+        struct account account = account_of("r", "alice"), out;
+        uint8_t bytes[64];
+        size_t size;
+
+        account_reset(&account, 1000, 0x0102030405);
+        assert_int_equal(record_write_account(&account, bytes, sizeof(bytes), &size), 0);
+        assert_int_equal(size, sizeof(expected) - 1);
+        assert_memory_equal(bytes, expected, size);
+        assert_int_equal(record_read_account(bytes, size, &out), 0);
+        assert_memory_equal(&out, &account, sizeof(out));
+        for (size_t less = 0; less < size; less++) {
+                assert_int_equal(record_read_account(bytes, less, &out), -EBADMSG);
+                assert_int_equal(record_write_account(&account, bytes, less, &size), -ENOBUFS);
+        }
+        bytes[0] = 2;
+        assert_int_equal(record_read_account(bytes, sizeof(expected) - 1, &out), -EBADMSG);
+        account = account_of("", "alice");
+        assert_int_equal(record_write_account(&account, bytes, sizeof(bytes), &size), -EINVAL);
+}
+
+static void test_a_users_account_stands_before_all_that_is_his(void **state) {
+        struct device_id device = { { 0 } };
+        struct record_key account, key, prefix;
+
+        record_key_account("r", "u", &account);
+        record_key_device("r", "u", &device, &key);
+        record_key_user("r", "u", &prefix);
+        assert_int_equal(record_kind_of(account.bytes, account.size), RECORD_ACCOUNT);
+        assert_true(compare_keys(&account, &key) < 0);
+        assert_int_equal(prefix.size, 4);
+        assert_memory_equal(account.bytes, prefix.bytes, prefix.size);
+}
+
 static void test_a_key_is_its_prefix_and_its_id(void **state) {
         static const uint8_t expected[] = "r\0u\0s";
         struct session s = a_session();
@@ -294,6 +329,8 @@ int main(void) {
                 cmocka_unit_test(test_an_unterminated_text_is_not_written),
                 cmocka_unit_test(test_keys_hold_at_every_limit),
                 cmocka_unit_test(test_a_key_is_its_prefix_and_its_id),
+                cmocka_unit_test(test_an_account_is_read_as_it_was_written_and_nothing_less),
+                cmocka_unit_test(test_a_users_account_stands_before_all_that_is_his),
                 cmocka_unit_test(test_a_key_tells_its_kind),
                 cmocka_unit_test(test_no_users_range_is_in_anothers),
                 cmocka_unit_test(test_a_users_devices_stand_before_sessions_and_these_by_time),

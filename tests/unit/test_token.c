@@ -194,6 +194,19 @@ static void test_what_there_is_none_of_is_left_out(void **state) {
         assert_int_equal(mint(), 0);
 }
 
+static void test_a_reset_is_told_in_seconds(void **state) {
+        struct claims claims;
+
+        facts.reset_at = NOW - 1;
+        assert_int_equal(mint(), 0);
+        assert_int_equal(verify(&claims), 0);
+        assert_int_equal(claims.reset, (NOW - 1) / USEC_PER_SEC);
+        facts.reset_at = 0;
+        assert_int_equal(mint(), 0);
+        assert_int_equal(verify(&claims), 0);
+        assert_int_equal(claims.reset, 0);
+}
+
 static void test_every_method_has_a_name_that_verifies(void **state) {
         struct claims claims;
 
@@ -253,6 +266,7 @@ static void test_facts_as_long_as_may_be_fit(void **state) {
                 roles[i] = role;
         session.methods = (1u << _METHODS_MAX) - 1;
         session.uid = UINT32_MAX - 1;
+        facts.reset_at = NOW;
         facts.issuer = issuer;
         facts.audience = audience;
         facts.role = role;
@@ -327,6 +341,7 @@ int main(void) {
                 TEST(test_libjwt_accepts_a_token_of_type_jwt),
                 TEST(test_there_are_no_claims_but_those_of_the_plan),
                 TEST(test_what_there_is_none_of_is_left_out),
+                TEST(test_a_reset_is_told_in_seconds),
                 TEST(test_every_method_has_a_name_that_verifies),
                 TEST(test_a_token_never_outlives_its_session),
                 TEST(test_the_longest_life_does_not_overflow),
