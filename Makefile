@@ -23,6 +23,9 @@ libdir     ?= $(prefix)/lib/$(multiarch)
 securitydir ?= $(libdir)/security
 unitdir    ?= $(prefix)/lib/systemd/system
 presetdir  ?= $(prefix)/lib/systemd/system-preset
+mandir     ?= $(prefix)/share/man
+bashcompletiondir ?= $(prefix)/share/bash-completion/completions
+zshcompletiondir  ?= $(prefix)/share/zsh/vendor-completions
 
 # ---- flags -------------------------------------------------------------------------------------------------
 WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
@@ -262,6 +265,7 @@ $(B)/installed/%: %.in
 		-e 's|@includedir@|$(prefix)/include|g' -e 's|@version@|$(VERSION)|g' -e 's|@url@|$(URL)|g' \
 		$< >$@
 
+MANUAL    := client/sessjwt.1 client/libsessjwt.3 daemon/sessjwtd.8 daemon/sessjwtd.conf.5 pam/pam_sessjwt.8
 INSTALLED := sessjwt client/libsessjwt.pc systemd/sessjwtd.service
 
 install: all $(INSTALLED:%=$(B)/installed/%) ## install (DESTDIR=, prefix=/usr)
@@ -272,6 +276,10 @@ install: all $(INSTALLED:%=$(B)/installed/%) ## install (DESTDIR=, prefix=/usr)
 	$(Q)ln -sf libsessjwt.so.0 $(DESTDIR)$(libdir)/libsessjwt.so
 	$(Q)install -Dm644 client/sessjwt.h $(DESTDIR)$(prefix)/include/sessjwt.h
 	$(Q)install -Dm644 $(B)/installed/client/libsessjwt.pc $(DESTDIR)$(libdir)/pkgconfig/libsessjwt.pc
+	$(Q)$(foreach page,$(MANUAL),install -Dm644 $(page) \
+		$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) :
+	$(Q)install -Dm644 client/sessjwt.bash $(DESTDIR)$(bashcompletiondir)/sessjwt
+	$(Q)install -Dm644 client/sessjwt.zsh $(DESTDIR)$(zshcompletiondir)/_sessjwt
 	$(Q)install -Dm644 client/org.sessjwt.varlink $(DESTDIR)$(prefix)/share/varlink/org.sessjwt.varlink
 	$(Q)install -Dm644 systemd/sessjwtd.socket $(DESTDIR)$(unitdir)/sessjwtd.socket
 	$(Q)install -Dm644 $(B)/installed/systemd/sessjwtd.service $(DESTDIR)$(unitdir)/sessjwtd.service

@@ -1,0 +1,81 @@
+# bash completion for sessjwt(1)                                                          -*- shell-script -*-
+
+# The last 8 characters of the session ids that the caller may see: everybody's, or else his own.
+_sessjwt_sessions() {
+        local objects
+
+        objects=$("$@" list --all --json=short 2>/dev/null </dev/null) ||
+                objects=$("$@" list --json=short 2>/dev/null </dev/null) || return
+        tr , '\n' <<<"$objects" | sed -n 's/.*"sessionId":"[^"]*\([0-9a-f]\{8\}\)".*/\1/p'
+}
+
+_sessjwt_files() {
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
+_sessjwt() {
+        # What a verb takes: its options, and its argument in upper case.
+        local -A verbs=(
+                [list]="--user --realm --all"
+                [show]="SID"
+                [revoke]="SID --reason"
+                [logout]=""
+                [logout-others]=""
+                [logout-all]="--user --realm"
+                [token]="SID --audience --refresh"
+                [refresh]="FILE"
+                [verify]="FILE --audience --realm --role"
+                [keys]=""
+                [rotate-key]="--revoke"
+                [status]=""
+                [cat-config]=""
+        )
+        local always="-h --help --version --socket --json -j --no-legend --no-pager"
+        local with_value=" --socket --json --user --realm --reason --audience --role "
+        local cur=${COMP_WORDS[COMP_CWORD]} prev="" verb="" argument="" word words="" i
+        local -a before=("${COMP_WORDS[@]:1:COMP_CWORD-1}") command=("${COMP_WORDS[0]}")
+
+        # readline makes a word of the = in --json=short
+        if [[ $cur == = ]]; then
+                cur=""
+        elif ((${#before[@]})) && [[ ${before[-1]} == = ]]; then
+                unset "before[-1]"
+        fi
+        ((${#before[@]})) && prev=${before[-1]}
+        for ((i = 0; i < ${#before[@]}; i++)); do
+                word=${before[i]}
+                if [[ $with_value == *" $word "* ]]; then
+                        [[ ${before[i + 1]-} == = ]] && ((i++))
+                        ((++i))
+                        [[ $word == --socket && -n ${before[i]-} ]] && command+=(--socket "${before[i]}")
+                elif [[ $word != -* ]]; then
+                        [[ -n $verb ]] && argument=$word || verb=$word
+                fi
+        done
+
+        COMPREPLY=()
+        case $prev in
+        --json) mapfile -t COMPREPLY < <(compgen -W "pretty short off" -- "$cur") ;;
+        --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+        --socket) _sessjwt_files "$cur" ;;
+        --realm | --reason | --audience | --role) ;;
+        *)
+                if [[ $cur == -* ]]; then
+                        words="$always ${verbs[${verb:-list}]-}"
+                elif [[ -z $verb ]]; then
+                        words=${!verbs[*]}
+                elif [[ -n $argument ]]; then
+                        return
+                elif [[ ${verbs[$verb]-} == *SID* ]]; then
+                        words="self $(_sessjwt_sessions "${command[@]}")"
+                elif [[ ${verbs[$verb]-} == *FILE* ]]; then
+                        _sessjwt_files "$cur"
+                        return
+                fi
+                mapfile -t COMPREPLY < <(compgen -W "${words//[A-Z]/}" -- "$cur")
+                ;;
+        esac
+}
+
+complete -F _sessjwt sessjwt

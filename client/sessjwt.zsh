@@ -1,0 +1,93 @@
+#compdef sessjwt
+# zsh completion for sessjwt(1)
+
+# The last 8 characters of the session ids that the caller may see: everybody's, or else his own.
+_sessjwt_sessions() {
+        local -a command=(${words[1]}) ids
+        local objects
+
+        (( $+opt_args[--socket] )) && command+=(--socket ${opt_args[--socket]})
+        objects=$($command list --all --json=short 2>/dev/null </dev/null) ||
+                objects=$($command list --json=short 2>/dev/null </dev/null)
+        ids=(self ${(f)"$(print -r -- $objects | tr , '\n' |
+                sed -n 's/.*"sessionId":"[^"]*\([0-9a-f]\{8\}\)".*/\1/p')"})
+        _describe session ids
+}
+
+_sessjwt_verbs() {
+        local -a names=(
+                'list:show my sessions'
+                'show:show everything about one session'
+                'revoke:end one session'
+                'logout:end the session this runs in'
+                'logout-others:end all my sessions but this one'
+                'logout-all:end all my sessions'
+                'token:print a fresh access token'
+                'refresh:trade a refresh token for a fresh pair'
+                'verify:is the token good now?'
+                'keys:show the signing keys'
+                'rotate-key:sign with the next key'
+                'status:show how the daemon is'
+                'cat-config:print the configuration files that count'
+        )
+        _describe verb names
+}
+
+_sessjwt() {
+        # What a verb takes: its options, and its argument in upper case.
+        local -A verbs=(
+                list "--user --realm --all"
+                show "SID"
+                revoke "SID --reason"
+                logout ""
+                logout-others ""
+                logout-all "--user --realm"
+                token "SID --audience --refresh"
+                refresh "FILE"
+                verify "FILE --audience --realm --role"
+                keys ""
+                rotate-key "--revoke"
+                status ""
+                cat-config ""
+        )
+        local -A specs=(
+                --user '--user=[another user]:user:_users'
+                --realm '--realm=[of this realm]:realm: '
+                --all '--all[of everybody]'
+                --reason '--reason=[for the user and the log]:text: '
+                --audience '--audience=[who shall accept it]:audience: '
+                --refresh '--refresh[the refresh token, too]'
+                --role '*--role=[one of these]:role: '
+                --revoke '--revoke[no earlier token counts]'
+                SID '2:session:_sessjwt_sessions'
+                FILE '2:file with the token:_files'
+        )
+        local -a always=(
+                '(-h --help)'{-h,--help}'[show how it is called]'
+                '--version[show the version]'
+                '--socket=[ask another daemon]:socket:_files'
+                '--json=[print objects]:mode:(pretty short off)'
+                '-j[print objects]'
+                '--no-legend[no headings and no totals]'
+                '--no-pager[accepted; there is no pager]'
+        )
+        local verb=list word i
+        local -a takes=()
+
+        for (( i = 2; i < CURRENT; i++ )); do
+                case $words[i] in
+                --socket | --json | --user | --realm | --reason | --audience | --role) (( i++ )) ;;
+                -*) ;;
+                *)
+                        verb=$words[i]
+                        break
+                        ;;
+                esac
+        done
+        for word in ${=verbs[$verb]}; do
+                takes+=($specs[$word])
+        done
+        _arguments $always '1:verb:_sessjwt_verbs' $takes
+}
+
+_sessjwt "$@"
