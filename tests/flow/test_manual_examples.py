@@ -1,0 +1,144 @@
+"""The examples of the manual pages do what the pages say."""
+import json
+import os
+import re
+import shlex
+import subprocess
+
+from harness import Daemon, Host, PamLogin, PamStack, SessionList, Skip, eventually, later, need
+from harness.manual import examples
+from harness.paths import DAEMON, LIBRARY, ROOT
+
+LOGIN_LASTS = "[token]\nissuer = https://login.example\n[policy default]\nterminate = none\n"
+
+host = Host()
+host.install_command()
+daemon = Daemon(host, LOGIN_LASTS).start()
+sessions = SessionList(daemon)
+PamStack(host, "sshd", like="bare")
+UID = 2000
+HOME = host.home("alice")
+
+
+def in_session(login, line):
+    """What a line of sh prints, typed by alice in her session, in her home."""
+    answer = login.run(UID, f"cd {shlex.quote(str(HOME))} && {{ {line}\n}} 2>&1")
+    assert answer.rc == 0, (line, answer)
+    return answer.text
+
+
+# ---- sessjwt(1) --------------------------------------------------------------------------------------------
+
+def lines_of(page, prompt):
+    """Lines that are typed at this prompt, display by display."""
+    blocks = [[line[2:] for line in block.splitlines() if line.startswith(f"{prompt} ")]
+              for block in examples(page)]
+    return [lines for lines in blocks if lines]
+
+
+def test_a_user_s_examples_of_the_command():
+    login, other = PamLogin(host, "alice"), PamLogin(host, "alice", rhost="192.0.2.11")
+    show, token, pair, logout = lines_of("client/sessjwt.1", "$")
+    table, objects = (in_session(login, line) for line in show)
+    assert f"* {login.sid[-8:]} alice" in table and other.sid[-8:] in table
+    assert [one["sessionId"] for one in json.loads(objects)["sessions"]] == [login.sid, other.sid]
+
+    nothing, verdict, members = (in_session(login, line) for line in token)
+    assert not nothing and verdict.startswith("active\n") and json.loads(members)["sid"] == login.sid
+
+    assert not in_session(login, "\n".join(pair))
+    access, refresh = (HOME / "pair").read_text("ascii").splitlines()
+    assert access.count(".") == 2 and refresh.startswith("sjr1_")
+    assert (HOME / "pair").stat().st_mode & 0o077 == 0
+
+    others, own = (in_session(login, line) for line in logout)
+    assert others == "Ended 1 session.\n" and own.startswith(f"Ended session {login.sid[-8:]} (alice, ")
+    assert sessions.ends(other.sid) == ["revoked"] and sessions.ends(login.sid) == ["logout"]
+
+
+def as_root(line):
+    """What a line of sh prints, typed by root."""
+    return subprocess.run(line, shell=True, text=True, capture_output=True, check=True).stdout
+
+
+def test_root_s_examples_of_the_command():
+    login = PamLogin(host, "alice")
+    (show, end), = lines_of("client/sessjwt.1", "#")
+    assert login.sid[-8:] in as_root(show)
+    assert "8d5747bc" in end and as_root(end.replace("8d5747bc", login.sid[-8:])).startswith("Ended session")
+    assert sessions.ends(login.sid) == ["revoked"]
+    daemon.wait_for_log("lost laptop")
+
+
+# ---- libsessjwt(3) -----------------------------------------------------------------------------------------
+
+def compiled(index):
+    """A program of the page, built as a reader would."""
+    need("gcc", LIBRARY)
+    if b"libasan" in LIBRARY.read_bytes():
+        raise Skip("a program of the page has no sanitizers")
+    source, program = host.dir / f"example-{index}.c", host.dir / f"example-{index}"
+    source.write_text(examples("client/libsessjwt.3")[index], "utf-8")
+    subprocess.run(["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/client", "-o", program,
+                    source, f"-L{LIBRARY.parent}", "-lsessjwt", "-Wl,-rpath,/usr/local/bin"], check=True)
+    return program
+
+
+def test_the_library_s_example_of_a_verifier():
+    login = PamLogin(host, "alice")
+    token = in_session(login, "sessjwt token").strip()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([compiled(0)], text=True, **pipes) as verifier:
+        def judge(text):
+            verifier.stdin.write(f"{text}\n")
+            verifier.stdin.flush()
+            return verifier.stdout.readline()
+        assert judge(token) == f"good: alice, uid {UID}\n"
+        assert judge(token[:-8] + "AAAAAAAA").startswith("refused: ")
+        assert judge("no token").startswith("refused: ")
+        sessions.call("RevokeSession", sessionId=login.sid)
+        assert judge(token) == "refused: Its session has ended\n"
+        verifier.stdin.close()
+        assert verifier.wait() == 0
+
+
+def test_the_library_s_example_of_a_client():
+    login, program = PamLogin(host, "alice"), compiled(1)
+    other = PamLogin(host, "alice", rhost="192.0.2.11")
+    token, *shown = in_session(login, str(program)).splitlines()
+    assert token.count(".") == 2
+    assert [line.split()[0] for line in shown] == [login.sid, other.sid]
+    outside = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert (outside.returncode, outside.stdout) == (1, "") and "in no session" in outside.stderr
+
+
+# ---- sessjwtd.conf(5), sessjwtd(8) -------------------------------------------------------------------------
+
+def test_the_configuration_s_examples_are_valid():
+    need(DAEMON)
+    policies = []
+    for index, text in enumerate(examples("daemon/sessjwtd.conf.5")):
+        file = host.dir / f"example-{index}.conf"
+        file.write_text(text, "utf-8")
+        result = subprocess.run([DAEMON, "--check-config", "--config", file], capture_output=True, text=True,
+                                check=False)
+        assert result.returncode == 0, result.stderr
+        policies.append(re.findall(r"^\[policy (.*)\]$", result.stdout, re.M))
+    assert policies == [["partner", "owner", "customer", "default"], ["shop", "default"]]
+
+
+def test_the_daemon_can_be_tried_as_an_ordinary_user():
+    need(DAEMON)
+    *before, start, ask = examples("daemon/sessjwtd.8")[1].splitlines()
+    assert start.startswith("sessjwtd ") and start.endswith(" &") and ask.startswith("sessjwt ")
+    folder = host.dir / "trial"
+    folder.mkdir()
+    os.chown(folder, UID, UID)
+    for line in before:
+        assert host.run_as("alice", "sh", "-c", f"cd {folder} && {line}").returncode == 0
+    program = [str(DAEMON), *start.split()[1:-1]]
+    running = subprocess.Popen(["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", *program],
+                               cwd=folder, stderr=subprocess.DEVNULL)
+    later(lambda: (running.terminate(), running.wait()))
+    eventually(lambda: " is well, " in host.run_as("alice", "sh", "-c", f"cd {folder} && {ask}").stdout,
+               what="the daemon of the example answers")
