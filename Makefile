@@ -21,6 +21,7 @@ DESTDIR    ?=
 multiarch   = $(shell $(CC) -print-multiarch 2>/dev/null)
 libdir     ?= $(prefix)/lib/$(multiarch)
 securitydir ?= $(libdir)/security
+catalogdir ?= $(prefix)/lib/systemd/catalog
 unitdir    ?= $(prefix)/lib/systemd/system
 presetdir  ?= $(prefix)/lib/systemd/system-preset
 mandir     ?= $(prefix)/share/man
@@ -286,8 +287,10 @@ install: all $(INSTALLED:%=$(B)/installed/%) ## install (DESTDIR=, prefix=/usr)
 	$(Q)install -Dm644 systemd/sessjwt.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/sessjwt.conf
 	$(Q)install -Dm644 systemd/sessjwt.pam-config $(DESTDIR)$(prefix)/share/pam-configs/sessjwt
 	$(Q)install -Dm644 systemd/sessjwt.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/sessjwt.conf
+	$(Q)install -Dm644 systemd/sessjwt.catalog $(DESTDIR)$(catalogdir)/sessjwt.catalog
 	$(Q)install -Dm644 systemd/sessjwtd.preset $(DESTDIR)$(presetdir)/50-sessjwtd.preset
 	$(Q)$(if $(DESTDIR),:,ldconfig)
+	$(Q)$(if $(DESTDIR),:,journalctl --update-catalog 2>/dev/null || true)
 
 format: ## clang-format every source in place
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')

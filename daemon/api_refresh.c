@@ -88,6 +88,16 @@ static int keep(struct request *q, const struct session *session) {
         return r > 0 ? -ENOENT : r;
 }
 
+#define REFRESH_TOLD_EVERY (3600 * USEC_PER_SEC)
+
+/* A client that refreshes all day is told of once an hour. Whoever has the token acts for the user. */
+static int rotate(struct request *q, struct session *session, usec_t ttl) {
+        bool is_told = session->refresh.rotated_boot / REFRESH_TOLD_EVERY != q->now.boot / REFRESH_TOLD_EVERY;
+
+        refresh_rotate(&session->refresh, ttl, q->now.boot);
+        return is_told ? effects_add(&q->change.effects, EFFECT_REFRESHED, BY_USER, session, NULL) : 0;
+}
+
 static usec_t refresh_ttl(const struct request *q, const struct session *session) {
         return config_policy(q->config, session->policy)->refresh_ttl;
 }
@@ -132,8 +142,12 @@ int on_issue_refresh_token(struct request *q) {
                 return r;
         if (refresh_is_live(&session.refresh, q->now.boot))
                 refresh_prolong(&session.refresh, refresh_ttl(q, &session), q->now.boot);
-        else
+        else {
                 refresh_begin(&session.refresh, refresh_ttl(q, &session), q->now.boot);
+                r = effects_add(&q->change.effects, EFFECT_REFRESHED, BY_USER, &session, "issued");
+                if (r < 0)
+                        return r;
+        }
         return keep(q, &session);
 }
 
@@ -225,7 +239,9 @@ int on_refresh(struct request *q) {
         case REFRESH_EXPIRED:
                 return API_REFRESH_TOKEN_EXPIRED;
         case REFRESH_ROTATES:
-                refresh_rotate(&session.refresh, refresh_ttl(q, &session), q->now.boot);
+                r = rotate(q, &session, refresh_ttl(q, &session));
+                if (r < 0)
+                        return r;
                 break;
         case REFRESH_CURRENT:
                 break;

@@ -24,6 +24,12 @@ int effects_add(struct effects *effects, enum effect_kind kind, enum initiator i
         return 0;
 }
 
+void effects_stamp(struct effects *effects, usec_t wall) {
+        for (size_t i = 0; i < effects->n; i++)
+                if (effects->items[i].wall == 0)
+                        effects->items[i].wall = wall;
+}
+
 void effects_clear(struct effects *effects) {
         effects->n = 0;
 }
@@ -33,6 +39,10 @@ bool effects_is_end(const struct effect *effect) {
 
         return kind == EFFECT_SESSION_ENDING || kind == EFFECT_SESSION_ENDED || kind == EFFECT_SESSION_GONE ||
                kind == EFFECT_END_NOT_KEPT;
+}
+
+bool effects_is_of_key(const struct effect *effect) {
+        return effect->kind >= EFFECT_KEY_MADE && effect->kind <= EFFECT_KEY_REVOKED;
 }
 
 void effects_keep_ends(struct effects *effects) {

@@ -1,5 +1,6 @@
 /* effect: what a change did, as values, told to the world by the loop thread once the change is durable. A
- * handler adds effects; it never acts on them. */
+ * handler adds effects; it never acts on them. A new kind also has its row in daemon/event.c, which says what
+ * it is called, and its entry in systemd/sessjwt.catalog. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,6 +19,8 @@ enum effect_kind {
         EFFECT_END_NOT_KEPT,   /* an end that stands, for which the store had no room: to be tried again */
         EFFECT_SESSION_SPARED, /* enforce = no: what would have happened; nothing was changed */
         EFFECT_DEVICE_NEW,
+        EFFECT_REFRESHED, /* a refresh token was issued, or traded for another one */
+        EFFECT_RELOADED,  /* another configuration applies; there is no session */
         /* Of signing keys: note is the kid, and there is no session. */
         EFFECT_KEY_MADE,
         EFFECT_KEY_ROTATED, /* it signs from now on */
@@ -34,6 +37,7 @@ struct effect {
         enum effect_kind kind;
         enum initiator initiator;
         bool is_over;           /* the login is over by itself: its leader has gone or has closed */
+        usec_t wall;            /* when; 0 until effects_stamp */
         struct session session; /* as it is after the change */
         char note[EFFECT_NOTE_MAX +
                   1]; /* for people: from where the evicting login came, the reason given, … */
@@ -48,10 +52,14 @@ struct effects {
 /* Appends one; 0 or -ENOMEM. note may be NULL. */
 int effects_add(struct effects *effects, enum effect_kind kind, enum initiator initiator,
         const struct session *session, const char *note);
+/* When those happened that have no time yet: whoever ran the change says so, once for all of it. */
+void effects_stamp(struct effects *effects, usec_t wall);
 /* Forgets them, keeps the memory: before a change is run again. */
 void effects_clear(struct effects *effects);
 /* An end of a session, kept or not. */
 bool effects_is_end(const struct effect *effect);
+/* Of a signing key: the note is its kid. */
+bool effects_is_of_key(const struct effect *effect);
 /* Nothing of it was kept, yet its ends stand: they become EFFECT_END_NOT_KEPT, the others are forgotten. */
 void effects_keep_ends(struct effects *effects);
 void effects_free(struct effects *effects);

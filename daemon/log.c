@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define LOG_LINE_MAX   2048
-#define LOG_FIELDS_MAX 16
+#define LOG_FIELDS_MAX 20
 
 /* Standard error is the journal when JOURNAL_STREAM names its device and inode (systemd.exec(5)). */
 static bool log_is_journal(void) {
@@ -50,20 +50,22 @@ void log_line(int priority, const char *format, ...) {
         va_start(args, format);
         vsnprintf(line, sizeof(line), format, args);
         va_end(args);
-        log_event(priority, NULL, line, NULL, 0);
+        log_event(&(struct log_kind){ .priority = priority }, line, NULL, 0);
 }
 
 void log_event(
-        int priority, const char *event, const char *line, const struct log_field *fields, size_t n_fields) {
-        char text[LOG_FIELDS_MAX + 3][LOG_LINE_MAX], message[LOG_LINE_MAX - sizeof("MESSAGE=")];
-        struct iovec iov[LOG_FIELDS_MAX + 3];
+        const struct log_kind *kind, const char *line, const struct log_field *fields, size_t n_fields) {
+        char text[LOG_FIELDS_MAX + 4][LOG_LINE_MAX], message[LOG_LINE_MAX - sizeof("MESSAGE=")];
+        struct iovec iov[LOG_FIELDS_MAX + 4];
         int n = 0;
 
         log_escape(line, message, sizeof(message));
-        snprintf(text[n++], LOG_LINE_MAX, "PRIORITY=%d", priority);
+        snprintf(text[n++], LOG_LINE_MAX, "PRIORITY=%d", kind->priority);
         snprintf(text[n++], LOG_LINE_MAX, "MESSAGE=%s", message);
-        if (event)
-                snprintf(text[n++], LOG_LINE_MAX, "SESSJWT_EVENT=%s", event);
+        if (kind->message_id)
+                snprintf(text[n++], LOG_LINE_MAX, "MESSAGE_ID=%s", kind->message_id);
+        if (kind->name)
+                snprintf(text[n++], LOG_LINE_MAX, "SESSJWT_EVENT=%s", kind->name);
         for (size_t i = 0; i < n_fields && i < LOG_FIELDS_MAX; i++) {
                 char value[LOG_LINE_MAX - 64];
 
@@ -73,7 +75,7 @@ void log_event(
                 snprintf(text[n++], LOG_LINE_MAX, "SESSJWT_%.40s=%s", fields[i].name, value);
         }
         if (!log_is_journal()) {
-                if (priority < LOG_DEBUG)
+                if (kind->priority < LOG_DEBUG)
                         dprintf(STDERR_FILENO, "%s\n", message);
                 return;
         }

@@ -14,6 +14,14 @@ struct log_field {
         const char *value;
 };
 
-/* The event's name ("session-opened") as SESSJWT_EVENT, its fields, and the line. */
+/* What kind of event it is. message_id: 32 hex digits, by which journalctl -x finds its explanation; NULL: it
+ * has none. */
+struct log_kind {
+        int priority;
+        const char *name; /* "login", as SESSJWT_EVENT */
+        const char *message_id;
+};
+
+/* An event: its kind, its fields, and the line for people. */
 void log_event(
-        int priority, const char *event, const char *line, const struct log_field *fields, size_t n_fields);
+        const struct log_kind *kind, const char *line, const struct log_field *fields, size_t n_fields);

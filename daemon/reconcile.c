@@ -69,6 +69,7 @@ static int reconcile_slice(
         }
         if (r < 0)
                 return r;
+        effects_stamp(&effects, now.wall);
         commit_result = store_commit(&txn);
         if (commit_result < 0)
                 return commit_result;

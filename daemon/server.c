@@ -80,7 +80,7 @@ static void take_reload(struct server *server) {
                 server->config = config;
                 token_cache_clear(server->service.tokens_seen); /* they were judged by the old `typ` */
                 server_tend_keys(server);
-                log_line(LOG_INFO, "configuration reloaded");
+                server_note_reload(server);
         } else
                 log_line(LOG_ERR, "configuration not reloaded, the old one stays: %s", error);
         sd_notify(0, "READY=1");

@@ -146,6 +146,19 @@ void server_end_refused(struct server *server, const struct sid *sid) {
                                 .change = { .run = end_refused_run, .done = own_change_done }, .sid = *sid });
 }
 
+/* ---- another configuration ---- */
+
+static int reload_run(struct change *change, struct store_txn *txn) {
+        static const struct session none;
+
+        return effects_add(&change->effects, EFFECT_RELOADED, BY_ADMIN, &none, NULL);
+}
+
+void server_note_reload(struct server *server) {
+        (void) own_change_post(
+                server, &(struct own_change){ .change = { .run = reload_run, .done = own_change_done } });
+}
+
 /* ---- lastSeen ---- */
 
 static int touch_run(struct change *change, struct store_txn *txn) {

@@ -137,6 +137,8 @@ void server_cancel_names(struct server *server);
 void server_take_done(struct server *server);
 void server_leaders_gone(struct server *server);
 void server_expire(struct server *server);
+/* An event: another configuration applies. */
+void server_note_reload(struct server *server);
 void server_note_touch(struct server *server, const struct sid *sid);
 /* Ends one session after all: a login that its module had given up on and refused. */
 void server_end_refused(struct server *server, const struct sid *sid);

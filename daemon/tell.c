@@ -4,69 +4,60 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/event.h"
 #include "daemon/hook.h"
 #include "daemon/log.h"
 #include "daemon/terminate.h"
 
-struct event {
-        const char *name;
-        int priority;
-        const char *sentence; /* user, short sid and device follow */
-};
+/* Who, what and where, as far as it has them. */
+static void write_line(
+        const struct event_kind *kind, const struct event *event, const char *sid, char *line, size_t size) {
+        const char *end = session_end_name(event->end);
+        int n;
 
-static const struct event events[] = {
-        [EFFECT_SESSION_OPENED] = { "session-opened", LOG_INFO, "session opened" },
-        [EFFECT_SESSION_DENIED] = { "login-denied", LOG_NOTICE, "login denied" },
-        [EFFECT_LOGIN_DENIED] = { "login-denied", LOG_NOTICE, "login denied" },
-        [EFFECT_SESSION_ENDING] = { "session-ended", LOG_INFO, "session ended" },
-        [EFFECT_SESSION_ENDED] = { "session-ended", LOG_INFO, "session ended" },
-        [EFFECT_SESSION_GONE] = { "login-closed", LOG_DEBUG, "login process has gone" },
-        [EFFECT_END_NOT_KEPT] = { "end-not-kept", LOG_ERR,
-                "session ended, but the store has no room to say so" },
-        [EFFECT_SESSION_SPARED] = { "session-spared", LOG_NOTICE, "not enforced" },
-        [EFFECT_DEVICE_NEW] = { "device-new", LOG_NOTICE, "new device" },
-        [EFFECT_KEY_MADE] = { "key-made", LOG_INFO, "signing key made, to be used next" },
-        [EFFECT_KEY_ROTATED] = { "key-rotated", LOG_NOTICE,
-                "signing key rotated, tokens are signed from now on by" },
-        [EFFECT_KEY_GONE] = { "key-gone", LOG_INFO, "signing key gone, its last token has expired" },
-        [EFFECT_KEY_REVOKED] = { "key-revoked", LOG_WARNING, "signing key revoked, no token of it verifies" },
-};
-
-static void tell_key(const struct effect *effect) {
-        const struct event *event = &events[effect->kind];
-        const char *initiator = initiator_name(effect->initiator);
-        char line[256];
-
-        snprintf(line, sizeof(line), "%s: %.64s (%s)", event->sentence, effect->note, initiator);
-        log_event(event->priority, event->name, line,
-                (const struct log_field[]){ { "KID", effect->note }, { "INITIATOR", initiator } }, 2);
+        n = snprintf(line, size, "%s%s%s:", kind->sentence, *end ? ", " : "", end);
+        if (*event->user)
+                n += snprintf(line + n, size - (size_t) n, " %s", event->user);
+        if (event_has_session(event))
+                n += snprintf(line + n, size - (size_t) n, " %s", sid);
+        if (*event->service)
+                n += snprintf(line + n, size - (size_t) n, " by %s", event->service);
+        if (*event->device_name)
+                n += snprintf(line + n, size - (size_t) n, " from %s", event->device_name);
+        if (*event->ip)
+                n += snprintf(line + n, size - (size_t) n, " at %s", event->ip);
+        if (!*event->user)
+                snprintf(line + n, size - (size_t) n, "%s%s (%s)", *event->note ? " " : "", event->note,
+                        initiator_name(event->initiator));
+        else if (*event->note)
+                snprintf(line + n, size - (size_t) n, " (%s)", event->note);
 }
 
 static void tell_event(const struct effect *effect) {
+        const struct event_kind *kind = event_kind_of(effect);
+        const struct event event = event_of(effect);
         const struct session *session = &effect->session;
-        const struct event *event = &events[effect->kind];
-        const char *reason = session_end_name(session->end);
-        char sid[SID_TEXT_MAX + 1], device[DEVICE_ID_TEXT_SIZE], uid[16], leader[16], line[2048];
+        char sid[SID_TEXT_MAX + 1] = "", device[DEVICE_ID_TEXT_SIZE] = "", uid[16] = "", leader[16] = "";
+        char line[2048];
 
-        sid_write(&session->sid, sid);
-        device_id_write(&session->device, device);
-        snprintf(uid, sizeof(uid), "%u", session->uid);
-        snprintf(leader, sizeof(leader), "%d", session->leader.pid);
-        snprintf(line, sizeof(line), "%s%s%s: %s %s by %s from %s%s%s%s%s%s", event->sentence,
-                *reason ? ", " : "", reason, session->user, sid, session->service, session->device_name,
-                *session->ip ? " at " : "", session->ip, *effect->note ? " (" : "", effect->note,
-                *effect->note ? ")" : "");
-        log_event(event->priority, event->name, line,
-                (const struct log_field[]){ { "SID", sid }, { "USER", session->user }, { "UID", uid },
-                        { "REALM", session->realm }, { "SERVICE", session->service }, { "DEVICE", device },
-                        { "DEVICE_NAME", session->device_name }, { "IP", session->ip },
-                        { "POLICY", session->policy }, { "LEADER", leader }, { "REASON", reason },
-                        { "INITIATOR", initiator_name(effect->initiator) }, { "NOTE", effect->note } },
-                13);
-}
-
-static bool is_of_key(const struct effect *effect) {
-        return effect->kind >= EFFECT_KEY_MADE && effect->kind <= EFFECT_KEY_REVOKED;
+        if (event_has_session(&event))
+                sid_write(&event.sid, sid);
+        if (event_has_device(&event))
+                device_id_write(&event.device, device);
+        if (event.uid != EVENT_UID_NONE)
+                snprintf(uid, sizeof(uid), "%u", event.uid);
+        if (session->leader.pid != 0)
+                snprintf(leader, sizeof(leader), "%d", session->leader.pid);
+        write_line(kind, &event, sid, line, sizeof(line));
+        log_event(&(struct log_kind){ kind->priority, kind->name, kind->message_id }, line,
+                (const struct log_field[]){ { "SID", sid }, { "USER", event.user }, { "UID", uid },
+                        { "REALM", event.realm }, { "SERVICE", event.service }, { "DEVICE", device },
+                        { "DEVICE_NAME", event.device_name }, { "IP", event.ip },
+                        { "POLICY", session->policy }, { "LEADER", leader },
+                        { "REASON", session_end_name(event.end) },
+                        { "INITIATOR", initiator_name(event.initiator) }, { "NOTE", event.note },
+                        { "KID", effects_is_of_key(effect) ? effect->note : "" } },
+                14);
 }
 
 void tell_status(const struct effects *effects, struct status *status) {
@@ -82,10 +73,7 @@ void tell_status(const struct effects *effects, struct status *status) {
 
 void tell_events(const struct effects *effects) {
         for (size_t i = 0; i < effects->n; i++)
-                if (is_of_key(&effects->items[i]))
-                        tell_key(&effects->items[i]);
-                else
-                        tell_event(&effects->items[i]);
+                tell_event(&effects->items[i]);
 }
 
 void tell_leaders(const struct effects *effects, struct leaders *leaders, int *pidfd) {

@@ -10,6 +10,7 @@
 
 #include "client/cleanup.h"
 #include "client/protocol.h"
+#include "daemon/clock.h"
 #include "daemon/hook.h"
 
 #define INTERNAL_CHANGES_PER_TURN 256
@@ -118,6 +119,7 @@ static int run_change(struct change *change, struct store_txn *turn_txn) {
         if (r < 0)
                 return r;
         change->result = change->run(change, txn);
+        effects_stamp(&change->effects, clock_now().wall);
         /* What a change did wrong is undone with it alone; if the store itself has failed, the turn's commit
          * says so. */
         if (change->result >= 0) {

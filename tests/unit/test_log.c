@@ -52,7 +52,7 @@ static void say_hostile_line(void) {
 }
 
 static void say_hostile_event(void) {
-        log_event(LOG_INFO, "login-denied", "denied: " HOSTILE, NULL, 0);
+        log_event(&(struct log_kind){ LOG_INFO, "denied", NULL }, "denied: " HOSTILE, NULL, 0);
 }
 
 static void test_no_name_forges_a_line_or_drives_a_terminal(void **state) {
@@ -94,7 +94,8 @@ static void say_fields(void) {
 
         for (size_t i = 3; i < 40; i++)
                 fields[i] = (struct log_field){ "NAME_THAT_IS_LONGER_THAN_ANY_THAT_THE_DAEMON_HAS", "value" };
-        log_event(LOG_INFO, "session-opened", "opened", fields, 40);
+        log_event(&(struct log_kind){ LOG_INFO, "login", "00112233445566778899aabbccddeeff" }, "opened",
+                fields, 40);
 }
 
 static void test_fields_are_for_the_journal_alone(void **state) {
