@@ -25,7 +25,8 @@ enum {
         OPTION_AUDIENCE = 16,
         OPTION_REVOKE = 32,
         OPTION_REFRESH = 64,
-        OPTION_ROLE = 128
+        OPTION_ROLE = 128,
+        OPTION_SERVICE = 256
 };
 
 struct command;
@@ -45,7 +46,7 @@ struct command {
         const char *socket;
         enum format format;
         bool legend, color;
-        const char *user, *realm, *reason, *audience;
+        const char *user, *realm, *reason, *audience, *service;
         const char *roles[ROLES_MAX];
         size_t n_roles; /* given; those beyond ROLES_MAX are not kept */
         bool all, revoke, refresh;
@@ -63,6 +64,7 @@ int command_logout_all(struct command *command);
 int command_token(struct command *command);
 int command_refresh(struct command *command);
 int command_verify(struct command *command);
+int command_policy(struct command *command);
 int command_keys(struct command *command);
 int command_rotate_key(struct command *command);
 int command_status(struct command *command);
@@ -86,6 +88,8 @@ char *print_escape(const char *text);
 
 /* Local time to the minute. A text that is no RFC 3339 time in UTC stays as it is, cut to fit. */
 void print_time(const char *rfc3339, char ret[static TIME_TEXT_MAX]);
+/* The two largest units: 3d 2h, 2h 5m, 12s. */
+void print_span(int64_t seconds, char ret[static TIME_TEXT_MAX]);
 void print_seconds(int64_t seconds, char ret[static TIME_TEXT_MAX]);
 
 /* The end of a session id, which tables show and verbs accept. Points into it. */

@@ -63,6 +63,22 @@ void print_time(const char *rfc3339, char ret[static TIME_TEXT_MAX]) {
                 snprintf(ret, TIME_TEXT_MAX, "%s", rfc3339);
 }
 
+void print_span(int64_t seconds, char ret[static TIME_TEXT_MAX]) {
+        static const struct {
+                int64_t size;
+                char name;
+        } units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+        size_t i = 0;
+        int n;
+
+        while (i < 3 && seconds < units[i].size)
+                i++;
+        n = snprintf(ret, TIME_TEXT_MAX, "%lld%c", (long long) (seconds / units[i].size), units[i].name);
+        if (i < 3 && seconds % units[i].size / units[i + 1].size)
+                snprintf(ret + n, TIME_TEXT_MAX - (size_t) n, " %lld%c",
+                        (long long) (seconds % units[i].size / units[i + 1].size), units[i + 1].name);
+}
+
 const char *print_short_id(const char *session_id) {
         size_t size = strlen(session_id);
 

@@ -5,32 +5,17 @@
 
 #include "client/cleanup.h"
 
-/* The two largest units: 3d 2h, 2h 5m, 12s. */
-static void print_span(int64_t seconds) {
-        static const struct {
-                int64_t size;
-                char name;
-        } units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
-        size_t i = 0;
-
-        while (i < 3 && seconds < units[i].size)
-                i++;
-        printf("%lld%c", (long long) (seconds / units[i].size), units[i].name);
-        if (i < 3 && seconds % units[i].size / units[i + 1].size)
-                printf(" %lld%c", (long long) (seconds % units[i].size / units[i + 1].size),
-                        units[i + 1].name);
-}
-
 static void print_health(struct sessjwt *c, bool ok) {
         const char *text = sessjwt_reply_string(c, "version");
         _cleanup_(cleanup_free) char *version = print_escape(text ? text : "?");
         int64_t uptime = 0, sessions = 0;
+        char span[TIME_TEXT_MAX];
 
         sessjwt_reply_integer(c, "uptime", &uptime);
         sessjwt_reply_integer(c, "sessions", &sessions);
-        printf("sessjwtd %s is %s, up ", version, ok ? "well" : "not well");
-        print_span(uptime);
-        printf(", %lld session%s.\n", (long long) sessions, sessions == 1 ? "" : "s");
+        print_span(uptime, span);
+        printf("sessjwtd %s is %s, up %s, %lld session%s.\n", version, ok ? "well" : "not well", span,
+                (long long) sessions, sessions == 1 ? "" : "s");
         for (size_t i = 0, n = sessjwt_reply_count(c, "problems"); i < n; i++) {
                 _cleanup_(cleanup_free) char *problem = NULL;
                 char path[32];

@@ -42,6 +42,7 @@ enum method_number {
         REVOKE_SESSION,
         REVOKE_OTHERS,
         REVOKE_ALL,
+        EXPLAIN_POLICY,
         LIST_KEYS,
         ROTATE_KEY,
         GET_HEALTH,
@@ -64,6 +65,7 @@ static const struct method {
         [REVOKE_SESSION] = { SESSJWT_INTERFACE ".RevokeSession", true, false },
         [REVOKE_OTHERS] = { SESSJWT_INTERFACE ".RevokeOthers", true, false },
         [REVOKE_ALL] = { SESSJWT_INTERFACE ".RevokeAll", true, false },
+        [EXPLAIN_POLICY] = { SESSJWT_INTERFACE ".ExplainPolicy", false, false },
         [LIST_KEYS] = { SESSJWT_INTERFACE ".ListKeys", false, false },
         [ROTATE_KEY] = { SESSJWT_INTERFACE ".RotateKey", true, false },
         [GET_HEALTH] = { SESSJWT_INTERFACE ".GetHealth", false, false },
@@ -351,6 +353,13 @@ int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm) {
                 { 0 } };
 
         return call(c, REVOKE_ALL, arguments);
+}
+
+int sessjwt_explain_policy(struct sessjwt *c, const char *user, const char *service, const char *realm) {
+        const struct argument arguments[] = { { "user", user, REQUIRED }, { "service", service, OPTIONAL },
+                { "realm", realm, OPTIONAL }, { 0 } };
+
+        return call(c, EXPLAIN_POLICY, arguments);
 }
 
 int sessjwt_list_keys(struct sessjwt *c) {

@@ -43,6 +43,7 @@ static const struct error {
                 "Too many signing keys are retiring, nothing was changed" },
         { OURS("NamesUnavailable"), SESSJWT_E_NAMES_UNAVAILABLE, NULL,
                 "The account database does not answer: no token, the session lives on" },
+        { OURS("UserNotFound"), SESSJWT_E_USER_NOT_FOUND, "user", "There is no such user" },
         { OURS("NotPublished"), SESSJWT_E_NOT_PUBLISHED, "reason",
                 "It could not be published yet; a change of keys is kept" },
         { OURS("InvalidRefreshToken"), SESSJWT_E_INVALID_REFRESH_TOKEN, NULL,

@@ -26,13 +26,14 @@ _sessjwt() {
                 [token]="SID --audience --refresh"
                 [refresh]="FILE"
                 [verify]="FILE --audience --realm --role"
+                [policy]="USER --service --realm"
                 [keys]=""
                 [rotate-key]="--revoke"
                 [status]=""
                 [cat-config]=""
         )
         local always="-h --help --version --socket --json -j --no-legend --no-pager"
-        local with_value=" --socket --json --user --realm --reason --audience --role "
+        local with_value=" --socket --json --user --realm --reason --audience --role --service "
         local cur=${COMP_WORDS[COMP_CWORD]} prev="" verb="" argument="" word words="" i
         local -a before=("${COMP_WORDS[@]:1:COMP_CWORD-1}") command=("${COMP_WORDS[0]}")
 
@@ -59,7 +60,7 @@ _sessjwt() {
         --json) mapfile -t COMPREPLY < <(compgen -W "pretty short off" -- "$cur") ;;
         --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
         --socket) _sessjwt_files "$cur" ;;
-        --realm | --reason | --audience | --role) ;;
+        --realm | --reason | --audience | --role | --service) ;;
         *)
                 if [[ $cur == -* ]]; then
                         words="$always ${verbs[${verb:-list}]-}"
@@ -67,6 +68,8 @@ _sessjwt() {
                         words=${!verbs[*]}
                 elif [[ -n $argument ]]; then
                         return
+                elif [[ ${verbs[$verb]-} == USER* ]]; then
+                        words=$(compgen -u)
                 elif [[ ${verbs[$verb]-} == *SID* ]]; then
                         words="self $(_sessjwt_sessions "${command[@]}")"
                 elif [[ ${verbs[$verb]-} == *FILE* ]]; then

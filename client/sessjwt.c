@@ -29,6 +29,9 @@ static const struct verb verbs[] = {
         { "verify", "[FILE|-] [--audience AUDIENCE] [--realm REALM] [--role ROLE]...",
                 "Is the token in the file or on stdin good now?",
                 OPTION_AUDIENCE | OPTION_REALM | OPTION_ROLE, 0, 1, command_verify },
+        { "policy", "USER [--service SERVICE] [--realm REALM]",
+                "Explain which policy applies to a user, and what a login of his would meet now (admins)",
+                OPTION_SERVICE | OPTION_REALM, 1, 1, command_policy },
         { "keys", "", "Show the signing keys (root)", 0, 0, 0, command_keys },
         { "rotate-key", "[--revoke]", "Sign with the next key; with --revoke no earlier token counts (root)",
                 OPTION_REVOKE, 0, 0, command_rotate_key },
@@ -110,6 +113,7 @@ static const struct option long_options[] = {
         { "revoke", no_argument, NULL, LONG_OWN + OPTION_REVOKE },
         { "refresh", no_argument, NULL, LONG_OWN + OPTION_REFRESH },
         { "role", required_argument, NULL, LONG_OWN + OPTION_ROLE },
+        { "service", required_argument, NULL, LONG_OWN + OPTION_SERVICE },
         { 0 },
 };
 
@@ -168,6 +172,8 @@ static void set_own(struct command *command, unsigned option, const char *value)
                 command->reason = value;
         else if (option == OPTION_AUDIENCE)
                 command->audience = value;
+        else if (option == OPTION_SERVICE)
+                command->service = value;
         else if (option == OPTION_ROLE)
                 set_role(command, value);
         else if (option == OPTION_REVOKE)

@@ -71,6 +71,7 @@ enum {
         SESSJWT_E_REFRESH_TOKEN_REUSED,  /* a copy is about: its session has ended; detail: the session id */
         SESSJWT_E_REFRESH_TOKEN_EXPIRED, /* its session goes on; detail: the session id */
         SESSJWT_E_NAMES_UNAVAILABLE,     /* the account database does not answer: no token, ask again later */
+        SESSJWT_E_USER_NOT_FOUND,        /* detail: the name */
 };
 
 /* A static sentence, without a full stop, for whatever a call returned. Never NULL. */
@@ -149,6 +150,11 @@ int sessjwt_revoke_others(struct sessjwt *c);
 /* Ends all your sessions, the one you are in included; those of user in realm (each or NULL) for admins.
  * Read "sessions", "revokedCount". */
 int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm);
+
+/* Which policy applies to a login of user by service (or NULL: sshd) in realm (or NULL), why, and what it
+ * would meet now (for admins). Read "policy", "considered" and "fromOtherDevice.outcome"; the interface
+ * description has the rest. */
+int sessjwt_explain_policy(struct sessjwt *c, const char *user, const char *service, const char *realm);
 
 /* The signing keys, in the order of making (for root): "keys", each with "kid", "state" (next, active,
  * retiring), "sequence", "createdAt", "since", "until". */

@@ -25,6 +25,7 @@ _sessjwt_verbs() {
                 'token:print a fresh access token'
                 'refresh:trade a refresh token for a fresh pair'
                 'verify:is the token good now?'
+                'policy:say which policy applies to a user'
                 'keys:show the signing keys'
                 'rotate-key:sign with the next key'
                 'status:show how the daemon is'
@@ -45,6 +46,7 @@ _sessjwt() {
                 token "SID --audience --refresh"
                 refresh "FILE"
                 verify "FILE --audience --realm --role"
+                policy "USER --service --realm"
                 keys ""
                 rotate-key "--revoke"
                 status ""
@@ -57,8 +59,10 @@ _sessjwt() {
                 --reason '--reason=[for the user and the log]:text: '
                 --audience '--audience=[who shall accept it]:audience: '
                 --refresh '--refresh[the refresh token, too]'
+                --service '--service=[by this service]:service: '
                 --role '*--role=[one of these]:role: '
                 --revoke '--revoke[no earlier token counts]'
+                USER '2:user:_users'
                 SID '2:session:_sessjwt_sessions'
                 FILE '2:file with the token:_files'
         )
@@ -76,7 +80,7 @@ _sessjwt() {
 
         for (( i = 2; i < CURRENT; i++ )); do
                 case $words[i] in
-                --socket | --json | --user | --realm | --reason | --audience | --role) (( i++ )) ;;
+                --socket | --json | --user | --realm | --reason | --audience | --role | --service) (( i++ )) ;;
                 -*) ;;
                 *)
                         verb=$words[i]

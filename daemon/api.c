@@ -22,6 +22,7 @@ static const struct method methods[] = {
         { "org.sessjwt.RevokeSession", OWNER, CHANGES, on_revoke_session, NULL },
         { "org.sessjwt.RevokeOthers", OWNER, CHANGES, on_revoke_others, NULL },
         { "org.sessjwt.RevokeAll", OWNER, CHANGES, on_revoke_all, NULL },
+        { "org.sessjwt.ExplainPolicy", ADMIN, READS, on_explain_policy, NULL },
         { "org.sessjwt.ListKeys", ROOT, READS, on_list_keys, NULL },
         { "org.sessjwt.RotateKey", ROOT, CHANGES, on_rotate_key, NULL },
         { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health, NULL },
@@ -123,6 +124,9 @@ static void api_write_error(struct request *q, int outcome) {
                 return;
         case API_NAMES_UNAVAILABLE:
                 write_error(q, "org.sessjwt.NamesUnavailable", NULL, NULL);
+                return;
+        case API_USER_NOT_FOUND:
+                write_error(q, "org.sessjwt.UserNotFound", "user", q->detail);
                 return;
         case API_TOO_MANY_KEYS:
                 message_begin_error(&q->reply, "org.sessjwt.TooManyKeys");
@@ -285,20 +289,43 @@ int api_find_realm(struct request *q, const char *named, const struct realm **re
         return 0;
 }
 
-int api_find_names(struct request *q, const struct session *session, struct name *ret) {
-        struct name name;
+/* What NSS said, or that it is asked. */
+static int find_name(struct request *q, const char *user, struct name *ret) {
         int r;
 
-        r = names_find(q->service->names, session->user, q->now, &name);
+        r = names_find(q->service->names, user, q->now, ret);
         if (r < 0)
                 return r;
         if (r == NAMES_ASKED)
                 return API_NAMES_ASKED;
-        if (name.state == NAMES_UNAVAILABLE)
-                return API_NAMES_UNAVAILABLE;
+        return ret->state == NAMES_UNAVAILABLE ? API_NAMES_UNAVAILABLE : 0;
+}
+
+int api_find_names(struct request *q, const struct session *session, struct name *ret) {
+        struct name name;
+        int r;
+
+        r = find_name(q, session->user, &name);
+        if (r)
+                return r;
         if (name.state == NAMES_GONE || name.uid != session->uid) {
                 q->gone = session->sid;
                 return API_USER_GONE;
+        }
+        *ret = name;
+        return 0;
+}
+
+int api_find_user(struct request *q, const char *user, struct name *ret) {
+        struct name name;
+        int r;
+
+        r = find_name(q, user, &name);
+        if (r)
+                return r;
+        if (name.state == NAMES_GONE) {
+                snprintf(q->detail, sizeof(q->detail), "%s", user);
+                return API_USER_NOT_FOUND;
         }
         *ret = name;
         return 0;

@@ -49,7 +49,8 @@ enum api_outcome {
         API_TOO_MANY_KEYS,
         API_NAMES_ASKED, /* not done: call the handler again when more is known of names */
         API_NAMES_UNAVAILABLE,
-        API_USER_GONE,     /* q->gone is to end first; then it is API_SESSION_ENDED */
+        API_USER_GONE, /* q->gone is to end first; then it is API_SESSION_ENDED */
+        API_USER_NOT_FOUND,
         API_NOT_PUBLISHED, /* a change that is kept, or what was asked for; q->detail says why */
 };
 
@@ -92,6 +93,10 @@ int api_find_realm(struct request *q, const char *named, const struct realm **re
  * API_NAMES_UNAVAILABLE; API_USER_GONE: he does not exist any more, or has another uid. */
 int api_find_names(struct request *q, const struct session *session, struct name *ret);
 
+/* The same of somebody who need not have a session; he has had none that could end. Borrowed likewise. 0,
+ * API_NAMES_ASKED, API_NAMES_UNAVAILABLE, API_USER_NOT_FOUND. */
+int api_find_user(struct request *q, const char *user, struct name *ret);
+
 /* ---- tokens: api_mint.c ---- */
 
 /* Finds when the session's user was reset last, into q->reset_at, which api_mint puts into the token. To be
@@ -131,6 +136,7 @@ int on_get_session(struct request *q);
 int on_revoke_session(struct request *q);
 int on_revoke_others(struct request *q);
 int on_revoke_all(struct request *q);
+int on_explain_policy(struct request *q);
 int on_list_keys(struct request *q);
 int on_rotate_key(struct request *q);
 int on_get_health(struct request *q);

@@ -17,8 +17,12 @@ struct limit_login limit_find_login(const struct config *config, const struct po
                 .user = facts->user,
                 .policy = policy,
                 .class = config_class(config, facts->service),
-                .is_exempt = policy_is_exempt(policy, facts),
+                .exemption = policy_find_exemption(policy, facts),
                 .may_be_uncounted = config->uncounted_keys.n > 0 };
+}
+
+bool limit_login_counts(const struct limit_login *login) {
+        return login->class == CLASS_COUNTED && login->exemption == EXEMPT_NOT;
 }
 
 void limit_verdict_clear(struct limit_verdict *verdict) {
@@ -97,8 +101,8 @@ static void write_denial(
 static bool account_may_refuse(const struct limit_login *login) {
         const struct policy *policy = login->policy;
 
-        return login->class == CLASS_COUNTED && !login->is_exempt && policy->enforce &&
-               policy->max_sessions > 0 && policy->on_limit == ON_LIMIT_DENY && !login->may_be_uncounted;
+        return limit_login_counts(login) && policy->enforce && policy->max_sessions > 0 &&
+               policy->on_limit == ON_LIMIT_DENY && !login->may_be_uncounted;
 }
 
 int limit_judge_account(struct store_txn *txn, const struct limit_login *login, struct limit_verdict *ret) {

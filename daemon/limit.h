@@ -13,11 +13,14 @@ struct limit_login {
         const char *user;
         const struct policy *policy;
         enum session_class class;
-        bool is_exempt;
+        enum policy_exemption exemption;
         bool may_be_uncounted; /* there are keys that do not count: at open it may turn out to be one */
 };
 
 struct limit_login limit_find_login(const struct config *config, const struct policy_facts *facts);
+
+/* Whether its session takes part in limits; one by a key that does not count does not even so. */
+bool limit_login_counts(const struct limit_login *login);
 
 /* What is decided. Owns rows. */
 struct limit_verdict {

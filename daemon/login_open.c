@@ -47,10 +47,10 @@ static int make_session(const struct login *login, const struct limit_login *lim
         if (r < 0)
                 return r;
         session.device = device->id;
-        session.counts = session.class == CLASS_COUNTED && !limits->is_exempt &&
+        session.counts = limit_login_counts(limits) &&
                          !(device->kind == DEVICE_SSH_KEY &&
                                  name_list_has(&login->config->uncounted_keys, device->identity));
-        if (policy->session_ttl && !limits->is_exempt) {
+        if (policy->session_ttl && limits->exemption == EXEMPT_NOT) {
                 session.deadline_boot = now.boot + policy->session_ttl;
                 /* By the time that tokens live by: none outlives its session. */
                 session.deadline_wall = status_time(login->service->status, now.wall) + policy->session_ttl;
@@ -217,7 +217,7 @@ int login_open(struct login *login, struct store_txn *txn, struct moment now) {
         if (r < 0)
                 return r;
 
-        if (device.state == DEVICE_BLOCKED && limits.class == CLASS_COUNTED && !limits.is_exempt)
+        if (device.state == DEVICE_BLOCKED && limit_login_counts(&limits))
                 return keep_denied(
                         login, txn, &session, "This device is blocked."); /* an uncounted key too */
         return keep_judged(login, txn, &session, &device, device_is_new);

@@ -59,27 +59,66 @@ static bool group_list_has_any(const struct group_list *list, const uint32_t *gr
         return false;
 }
 
-static bool policy_applies(const struct policy *policy, const struct policy_facts *facts) {
-        if (policy->has_users && !name_list_has(&policy->users, facts->user))
+bool policy_has_condition(const struct policy *policy, enum policy_condition condition) {
+        switch (condition) {
+        case CONDITION_USERS:
+                return policy->has_users;
+        case CONDITION_GROUPS:
+                return policy->has_groups;
+        case CONDITION_SERVICES:
+                return policy->has_services;
+        case CONDITION_REALM:
+                return policy->has_realm;
+        default:
                 return false;
-        if (policy->has_groups && !group_list_has_any(&policy->groups, facts->groups, facts->n_groups))
-                return false;
-        if (policy->has_services && !name_list_has(&policy->services, facts->service))
-                return false;
-        return !policy->has_realm || strcmp(policy->realm, facts->realm) == 0;
+        }
+}
+
+static bool condition_holds(
+        const struct policy *policy, enum policy_condition condition, const struct policy_facts *facts) {
+        switch (condition) {
+        case CONDITION_USERS:
+                return name_list_has(&policy->users, facts->user);
+        case CONDITION_GROUPS:
+                return group_list_has_any(&policy->groups, facts->groups, facts->n_groups);
+        case CONDITION_SERVICES:
+                return name_list_has(&policy->services, facts->service);
+        case CONDITION_REALM:
+                return strcmp(policy->realm, facts->realm) == 0;
+        default:
+                return true;
+        }
+}
+
+enum policy_condition policy_find_failed(const struct policy *policy, const struct policy_facts *facts) {
+        for (unsigned i = CONDITION_USERS; i < _CONDITION_MAX; i++)
+                if (policy_has_condition(policy, i) && !condition_holds(policy, i, facts))
+                        return i;
+        return CONDITION_NONE;
 }
 
 const struct policy *policy_match(const struct policy *policies, size_t n, const struct policy_facts *facts) {
         assert(n > 0);
         for (size_t i = 0; i < n - 1; i++)
-                if (policy_applies(policies + i, facts))
+                if (policy_find_failed(policies + i, facts) == CONDITION_NONE)
                         return policies + i;
         return policies + n - 1;
 }
 
+enum policy_exemption policy_find_exemption(const struct policy *policy, const struct policy_facts *facts) {
+        if (facts->uid == 0)
+                return EXEMPT_ROOT;
+        if (facts->break_glass)
+                return EXEMPT_BREAK_GLASS;
+        if (name_list_has(&policy->exempt_users, facts->user))
+                return EXEMPT_USER;
+        if (group_list_has_any(&policy->exempt_groups, facts->groups, facts->n_groups))
+                return EXEMPT_GROUP;
+        return EXEMPT_NOT;
+}
+
 bool policy_is_exempt(const struct policy *policy, const struct policy_facts *facts) {
-        return facts->uid == 0 || facts->break_glass || name_list_has(&policy->exempt_users, facts->user) ||
-               group_list_has_any(&policy->exempt_groups, facts->groups, facts->n_groups);
+        return policy_find_exemption(policy, facts) != EXEMPT_NOT;
 }
 
 static bool has_text(const char *const *texts, size_t n, const char *text) {
@@ -167,6 +206,30 @@ enum policy_outcome policy_decide_account(const struct policy *policy, size_t n_
         if (policy->on_limit == ON_LIMIT_DENY && policy->max_sessions > 0 && n_live >= policy->max_sessions)
                 return POLICY_DENIES;
         return POLICY_ALLOWS;
+}
+
+const char *policy_condition_name(enum policy_condition condition) {
+        static const char *const names[_CONDITION_MAX] = { "", "users", "groups", "services", "realm" };
+
+        return condition < _CONDITION_MAX ? names[condition] : "unknown";
+}
+
+const char *policy_exemption_name(enum policy_exemption exemption) {
+        static const char *const names[_EXEMPT_MAX] = { "", "root", "break-glass", "user", "group" };
+
+        return exemption < _EXEMPT_MAX ? names[exemption] : "unknown";
+}
+
+const char *policy_outcome_name(enum policy_outcome outcome) {
+        switch (outcome) {
+        case POLICY_ALLOWS:
+                return "allow";
+        case POLICY_EVICTS:
+                return "evict";
+        case POLICY_DENIES:
+                return "deny";
+        }
+        return "unknown";
 }
 
 const char *on_limit_name(enum on_limit on_limit) {

@@ -72,8 +72,35 @@ void role_list_clear(struct role_list *list);
  * default], which has none, so there is always one. Borrowed. */
 const struct policy *policy_match(const struct policy *policies, size_t n, const struct policy_facts *facts);
 
-/* uid 0, break-glass, or named by exempt: never denied, evicted or expired. */
+/* What a policy may ask of a login, in the order in which it is looked at. */
+enum policy_condition {
+        CONDITION_NONE = 0,
+        CONDITION_USERS,
+        CONDITION_GROUPS,
+        CONDITION_SERVICES,
+        CONDITION_REALM,
+        _CONDITION_MAX,
+};
+
+/* Whether the condition was given, and the first given one that does not hold; CONDITION_NONE: the policy
+ * applies. */
+bool policy_has_condition(const struct policy *policy, enum policy_condition condition);
+enum policy_condition policy_find_failed(const struct policy *policy, const struct policy_facts *facts);
+const char *policy_condition_name(enum policy_condition condition); /* "users", …; "" for CONDITION_NONE */
+
+/* Why somebody is never denied, evicted or expired. */
+enum policy_exemption {
+        EXEMPT_NOT = 0,
+        EXEMPT_ROOT,        /* uid 0 */
+        EXEMPT_BREAK_GLASS, /* by the module's line */
+        EXEMPT_USER,        /* named by exempt */
+        EXEMPT_GROUP,
+        _EXEMPT_MAX,
+};
+
+enum policy_exemption policy_find_exemption(const struct policy *policy, const struct policy_facts *facts);
 bool policy_is_exempt(const struct policy *policy, const struct policy_facts *facts);
+const char *policy_exemption_name(enum policy_exemption exemption); /* "root", …; "" for EXEMPT_NOT */
 
 /* The roles of somebody in these groups: all whose group is among them, each once, in the order of `roles`;
  * if there are none, role_default, unless that is none either. Borrowed. Returns how many. */
@@ -89,6 +116,8 @@ struct policy_row {
 };
 
 enum policy_outcome { POLICY_ALLOWS = 0, POLICY_EVICTS = 1, POLICY_DENIES = 2 };
+
+const char *policy_outcome_name(enum policy_outcome outcome); /* "allow", "evict", "deny" */
 
 /* What a new session from `device` does under max_devices and max_sessions. Marks victims: whole devices,
  * the one whose latest login is oldest first, until fewer than max_devices others remain (a device already

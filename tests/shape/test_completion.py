@@ -22,8 +22,8 @@ def own_options(usage):
 
 
 def argument(usage):
-    """SID, FILE or nothing: what a usage takes that can be completed."""
-    return next(iter(re.findall(r"^\[?(SID|FILE)\b", usage)), "")
+    """SID, FILE, USER or nothing: what a usage takes that can be completed."""
+    return next(iter(re.findall(r"^\[?(SID|FILE|USER)\b", usage)), "")
 
 
 def in_code():

@@ -62,6 +62,7 @@ static void test_rights_are_checked_before_anything_is_looked_at(void **state) {
 
         for (int who = 0; who < 3; who++) {
                 ask_as(who == 2 ? 0 : ALICE, who > 0);
+                assert_int_equal(find("org.sessjwt.ExplainPolicy"), who > 0 ? 0 : API_PERMISSION_DENIED);
                 for (size_t i = 0; i < sizeof(everybodys) / sizeof(*everybodys); i++) {
                         assert_int_equal(find(everybodys[i]), 0);
                         assert_string_equal(q.method->name, everybodys[i]);
@@ -333,6 +334,8 @@ static void test_each_outcome_has_its_error_and_says_what_is_needed(void **state
                 { API_NO_SESSION, "{\"error\":\"org.sessjwt.NoSession\",\"parameters\":{}}" },
                 { API_REALM_NOT_FOUND,
                         "{\"error\":\"org.sessjwt.RealmNotFound\",\"parameters\":{\"realm\":\"what\"}}" },
+                { API_USER_NOT_FOUND,
+                        "{\"error\":\"org.sessjwt.UserNotFound\",\"parameters\":{\"user\":\"what\"}}" },
                 { API_NAMES_UNAVAILABLE, "{\"error\":\"org.sessjwt.NamesUnavailable\",\"parameters\":{}}" },
                 { API_TOO_MANY_CONNECTIONS,
                         "{\"error\":\"org.sessjwt.TooManyConnections\",\"parameters\":{\"limit\":64}}" },

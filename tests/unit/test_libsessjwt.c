@@ -90,6 +90,19 @@ static void test_the_calls_of_keys_are_written_as_the_interface_has_them(void **
         assert_non_null(strstr(s->calls[2], "{\"compromised\":true}"));
 }
 
+static void test_the_question_for_a_policy_is_written_as_the_interface_has_it(void **state) {
+        struct server *s = *state;
+
+        assert_int_equal(sessjwt_explain_policy(s->c, NULL, NULL, NULL), -EINVAL);
+        SERVE(s, { ACCEPT }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" });
+        assert_int_equal(sessjwt_explain_policy(s->c, "alice", NULL, NULL), 0);
+        assert_int_equal(sessjwt_explain_policy(s->c, "alice", "login", "shop"), 0);
+        server_end(s);
+        assert_non_null(strstr(s->calls[0], "\"org.sessjwt.ExplainPolicy\""));
+        assert_non_null(strstr(s->calls[0], "{\"user\":\"alice\"}"));
+        assert_non_null(strstr(s->calls[1], "{\"user\":\"alice\",\"service\":\"login\",\"realm\":\"shop\"}"));
+}
+
 static void test_arguments_are_quoted_so_that_none_can_add_a_member(void **state) {
         struct server *s = *state;
 
@@ -203,14 +216,14 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
 }
 
 static void test_every_number_has_a_sentence_of_its_own(void **state) {
-        for (int i = -4096; i <= SESSJWT_E_NAMES_UNAVAILABLE + 1; i++) {
+        for (int i = -4096; i <= SESSJWT_E_USER_NOT_FOUND + 1; i++) {
                 assert_non_null(sessjwt_error_text(i));
                 assert_true(*sessjwt_error_text(i));
         }
-        for (int i = 0; i <= SESSJWT_E_NAMES_UNAVAILABLE; i++)
+        for (int i = 0; i <= SESSJWT_E_USER_NOT_FOUND; i++)
                 for (int k = 0; k < i; k++)
                         assert_string_not_equal(sessjwt_error_text(i), sessjwt_error_text(k));
-        assert_string_equal(sessjwt_error_text(SESSJWT_E_NAMES_UNAVAILABLE + 1), "Unknown error");
+        assert_string_equal(sessjwt_error_text(SESSJWT_E_USER_NOT_FOUND + 1), "Unknown error");
         assert_string_equal(sessjwt_error_text(INT32_MIN), "Unknown error");
         assert_string_equal(sessjwt_error_text(-EACCES), "Permission denied");
 }
@@ -251,6 +264,7 @@ int main(void) {
                 SERVED(test_a_null_argument_is_an_absent_parameter),
                 SERVED(test_methods_without_parameters_send_none),
                 SERVED(test_the_calls_of_keys_are_written_as_the_interface_has_them),
+                SERVED(test_the_question_for_a_policy_is_written_as_the_interface_has_it),
                 SERVED(test_arguments_are_quoted_so_that_none_can_add_a_member),
                 SERVED(test_a_required_argument_that_is_missing_sends_nothing),
                 SERVED(test_arguments_longer_than_a_call_are_refused),
