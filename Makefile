@@ -23,6 +23,7 @@ libdir     ?= $(prefix)/lib/$(multiarch)
 securitydir ?= $(libdir)/security
 catalogdir ?= $(prefix)/lib/systemd/catalog
 unitdir    ?= $(prefix)/lib/systemd/system
+docdir     ?= $(prefix)/share/doc/sessjwt
 presetdir  ?= $(prefix)/lib/systemd/system-preset
 mandir     ?= $(prefix)/share/man
 bashcompletiondir ?= $(prefix)/share/bash-completion/completions
@@ -282,6 +283,7 @@ install: all $(INSTALLED:%=$(B)/installed/%) ## install (DESTDIR=, prefix=/usr)
 	$(Q)install -Dm644 client/sessjwt.bash $(DESTDIR)$(bashcompletiondir)/sessjwt
 	$(Q)install -Dm644 client/sessjwt.zsh $(DESTDIR)$(zshcompletiondir)/_sessjwt
 	$(Q)install -Dm644 client/org.sessjwt.varlink $(DESTDIR)$(prefix)/share/varlink/org.sessjwt.varlink
+	$(Q)install -Dm644 doc/examples/policies.conf $(DESTDIR)$(docdir)/examples/policies.conf
 	$(Q)install -Dm644 systemd/sessjwtd.socket $(DESTDIR)$(unitdir)/sessjwtd.socket
 	$(Q)install -Dm644 $(B)/installed/systemd/sessjwtd.service $(DESTDIR)$(unitdir)/sessjwtd.service
 	$(Q)install -Dm644 systemd/sessjwt.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/sessjwt.conf
