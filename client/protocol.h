@@ -38,6 +38,7 @@
 #define GROUPS_MAX          4096 /* numeric groups of one user */
 #define DEVICE_NAME_MAX     128
 #define DEVICE_IDENTITY_MAX 320
+#define LOCK_SOURCE_MAX     80  /* an address with its /64, local:UID, unknown:SERVICE */
 #define REASON_TEXT_MAX     200 /* the free text of a revocation */
 #define MESSAGE_TEXT_MAX    500 /* what a login may be told; PAM_MAX_MSG_SIZE is 512 */
 #define SID_TEXT_MAX        36  /* a UUID */

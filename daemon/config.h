@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "client/protocol.h"
+#include "daemon/lockout.h"
 #include "daemon/policy.h"
 #include "daemon/session.h"
 
@@ -41,6 +42,9 @@ struct config {
         /* [services]: patterns; counted, nested, ignored given; every other service is tracked. `tracked`
          * names exceptions to the patterns. */
         struct name_list counted, tracked, nested, ignored;
+
+        /* [lock] */
+        struct lockout_rules lock;
 
         /* [policy NAME] in order, [policy default] always last */
         struct policy *policies;

@@ -150,7 +150,8 @@ static int split_section(struct reader *reader, const char *text, const char **r
         reader->section = length < sizeof(word) ? find_section(word) : NULL;
         if (!reader->section)
                 return fail(reader, -EINVAL,
-                        "[%.64s]: unknown section; right are [daemon], [token], [services], [policy NAME], "
+                        "[%.64s]: unknown section; right are [daemon], [token], [services], [lock], [policy "
+                        "NAME], "
                         "[realm NAME]",
                         text);
         if (reader->section->kind == CONFIG_ONE && **ret_name != '\0')

@@ -6,12 +6,14 @@
 #define TEXT(struct_, member_) .offset = offsetof(struct_, member_), .size = sizeof(((struct_ *) 0)->member_)
 #define SECTION(name_, kind_, keys_)                                                                         \
         { .name = (name_), .kind = (kind_), .keys = (keys_), .n_keys = sizeof(keys_) / sizeof(*(keys_)) }
-#define RIGHT_BOOL  "yes or no"
-#define RIGHT_TEXT  "printable ASCII without white space and quotes"
-#define RIGHT_NAMES "names separated by spaces, each of which may end in *"
-#define RIGHT_COUNT "a number from 0 (no limit) to 1000000"
-#define COUNT_LIMIT 1000000
-#define DAY         86400
+#define RIGHT_BOOL      "yes or no"
+#define RIGHT_TEXT      "printable ASCII without white space and quotes"
+#define RIGHT_NAMES     "names separated by spaces, each of which may end in *"
+#define RIGHT_COUNT     "a number from 0 (no limit) to 1000000"
+#define COUNT_LIMIT     1000000
+#define RIGHT_FAILURES  "a number from 0 (never locked) to 100"
+#define RIGHT_LOCK_TIME "a number and s, m, h or d, as in 15m, from 1s to 30d"
+#define DAY             86400
 
 static const struct config_key daemon_keys[] = {
         { "uncounted_keys", CONFIG_FINGERPRINTS, offsetof(struct config, uncounted_keys),
@@ -50,6 +52,22 @@ static const struct config_key services_keys[] = {
                            " i3lock swaylock hyprlock xscreensaver kscreenlocker kde kde-fingerprint"
                            " kde-smartcard xfce4-screensaver mate-screensaver cinnamon-screensaver"
                            " gnome-screensaver vlock physlock" },
+};
+
+/* DESIGN section 8. */
+static const struct config_key lock_keys[] = {
+        { "max_failures_per_source", CONFIG_COUNT, offsetof(struct config, lock.max_failures_per_source),
+                .max = LOCKOUT_FAILURES_MAX, .initial = "5", .right = RIGHT_FAILURES },
+        { "max_failures_per_user", CONFIG_COUNT, offsetof(struct config, lock.max_failures_per_user),
+                .max = LOCKOUT_FAILURES_MAX, .initial = "20", .right = RIGHT_FAILURES },
+        { "lock_time", CONFIG_DURATION, offsetof(struct config, lock.lock_time), .min = 1, .max = 30 * DAY,
+                .initial = "15m", .right = RIGHT_LOCK_TIME },
+        { "failure_window", CONFIG_DURATION, offsetof(struct config, lock.failure_window), .min = 1,
+                .max = 30 * DAY, .initial = "15m", .right = RIGHT_LOCK_TIME },
+        { "lock_applies_to_keys", CONFIG_BOOL, offsetof(struct config, lock.applies_to_keys), .initial = "no",
+                .right = RIGHT_BOOL },
+        { "lock_messages", CONFIG_MESSAGES, offsetof(struct config, lock.messages), .initial = "generic",
+                .right = "generic or verbose" },
 };
 
 static const struct config_key policy_keys[] = {
@@ -94,6 +112,7 @@ const struct config_section config_sections[] = {
         SECTION("daemon", CONFIG_ONE, daemon_keys),
         SECTION("token", CONFIG_ONE, token_keys),
         SECTION("services", CONFIG_ONE, services_keys),
+        SECTION("lock", CONFIG_ONE, lock_keys),
         SECTION("realm", CONFIG_REALM, realm_keys),
         SECTION("policy", CONFIG_POLICY, policy_keys),
 };

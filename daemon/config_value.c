@@ -152,6 +152,16 @@ static int read_terminate(const char *text, enum terminate *ret, char *problem) 
         return config_refuse(problem, "%s is nothing that can be terminated", config_show(text).text);
 }
 
+static int read_messages(const char *text, enum lock_messages *ret, char *problem) {
+        for (enum lock_messages i = LOCK_MESSAGES_GENERIC; i <= LOCK_MESSAGES_VERBOSE; i++) {
+                if (strcmp(text, lock_messages_name(i)) == 0) {
+                        *ret = i;
+                        return 0;
+                }
+        }
+        return config_refuse(problem, "%s is no kind of message", config_show(text).text);
+}
+
 /* ---- any value ---- */
 
 static int read_field(
@@ -177,6 +187,8 @@ static int read_field(
                 return read_on_limit(text, field, problem);
         case CONFIG_TERMINATE:
                 return read_terminate(text, field, problem);
+        case CONFIG_MESSAGES:
+                return read_messages(text, field, problem);
         case CONFIG_NAMES:
         case CONFIG_FINGERPRINTS:
                 return config_list_read(key, text, field, NULL, problem);
@@ -227,6 +239,9 @@ void config_value_write(const struct config_key *key, const void *owner, FILE *f
                 break;
         case CONFIG_TERMINATE:
                 fputs(terminate_name(*(const enum terminate *) field), file);
+                break;
+        case CONFIG_MESSAGES:
+                fputs(lock_messages_name(*(const enum lock_messages *) field), file);
                 break;
         case CONFIG_NAMES:
         case CONFIG_FINGERPRINTS:

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "daemon/lockout.h"
 #include "daemon/policy.h"
 
 #define CONFIG_PROBLEM_MAX 256
@@ -21,6 +22,7 @@ enum config_kind {
         CONFIG_NAME,         /* char[size]: of a policy or realm */
         CONFIG_ON_LIMIT,     /* enum on_limit */
         CONFIG_TERMINATE,    /* enum terminate */
+        CONFIG_MESSAGES,     /* enum lock_messages */
         CONFIG_NAMES,        /* struct name_list: names and patterns of at most max bytes */
         CONFIG_GROUPS,       /* struct group_list */
         CONFIG_EXEMPT,       /* struct name_list of users, struct group_list in the second field */

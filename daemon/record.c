@@ -19,6 +19,7 @@ enum field_type {
         FIELD_ENUM,  /* one byte, within min and max */
         FIELD_U32,   /* at most max */
         FIELD_U64,
+        FIELD_U32S, /* one byte of how many, at most max; then as many of 32 bits */
         FIELD_TEXT, /* 16 bits of length, within min and max; then as many bytes, none of them NUL */
 };
 
@@ -98,10 +99,26 @@ static const struct field account_fields[] = {
         TEXT(account, user, 1),
 };
 
+static const struct field lockout_fields[] = {
+        ENUM(lockout, kind, LOCKOUT_SOURCE, LOCKOUT_ADMIN),
+        U64(lockout, subject),
+        BYTES(lockout, boot.bytes),
+        U64(lockout, at_boot),
+        U64(lockout, at_wall),
+        U64(lockout, lasts),
+        TEXT(lockout, realm, 1),
+        TEXT(lockout, user, 1),
+        TEXT(lockout, source, 0),
+        TEXT(lockout, reason, 0),
+        { FIELD_U32S, offsetof(struct lockout, failures), 0, 0, LOCKOUT_FAILURES_MAX },
+};
+
 /* The tables copy C objects by their size: an enum and a pid are four bytes, a bool is one. */
 static_assert(sizeof(enum session_state) == 4 && sizeof(enum session_end) == 4, "enums are 32 bits");
 static_assert(sizeof(enum session_class) == 4 && sizeof(enum terminate) == 4, "enums are 32 bits");
 static_assert(sizeof(enum device_kind) == 4 && sizeof(enum device_state) == 4, "enums are 32 bits");
+static_assert(sizeof(enum lockout_kind) == 4 && LOCKOUT_FAILURES_MAX <= UINT8_MAX, "a kind, and a count");
+static_assert(offsetof(struct lockout_failures, ages_msec) == 4, "a count, and behind it the numbers");
 static_assert(sizeof(pid_t) == 4 && sizeof(bool) == 1 && sizeof(usec_t) == 8, "fields have these sizes");
 
 #define FIELDS(table) (table), sizeof(table) / sizeof((table)[0])
@@ -140,6 +157,21 @@ static int write_text(struct writer *w, const char *text, const struct field *fi
         return write_bytes(w, text, length);
 }
 
+static int write_numbers(struct writer *w, const uint8_t *from, const struct field *field) {
+        uint32_t n, u32;
+        int r;
+
+        memcpy(&n, from, sizeof(n));
+        if (n > field->max)
+                return -EINVAL;
+        r = write_number(w, n, 1);
+        for (size_t i = 1; !r && i <= n; i++) {
+                memcpy(&u32, from + i * sizeof(u32), sizeof(u32));
+                r = write_number(w, u32, sizeof(u32));
+        }
+        return r;
+}
+
 static int write_field(struct writer *w, const uint8_t *object, const struct field *field) {
         const uint8_t *from = object + field->offset;
         uint64_t u64;
@@ -159,13 +191,15 @@ static int write_field(struct writer *w, const uint8_t *object, const struct fie
         case FIELD_U64:
                 memcpy(&u64, from, sizeof(u64));
                 return write_number(w, u64, 8);
+        case FIELD_U32S:
+                return write_numbers(w, from, field);
         case FIELD_TEXT:
                 return write_text(w, (const char *) from, field);
         }
         return -EINVAL;
 }
 
-static int write_record(struct writer *w, const void *object, const struct field *fields, size_t n_fields) {
+static int write_record(const void *object, const struct field *fields, size_t n_fields, struct writer *w) {
         int r;
 
         r = write_number(w, RECORD_VERSION, 1);
@@ -174,37 +208,34 @@ static int write_record(struct writer *w, const void *object, const struct field
         return r;
 }
 
+static int finish(int r, const struct writer *w, size_t *ret_size) {
+        if (r == 0)
+                *ret_size = w->used;
+        return r;
+}
+
 int record_write_session(const struct session *session, void *buf, size_t size, size_t *ret_size) {
         struct writer w = { .bytes = buf, .size = size };
-        int r;
 
-        r = write_record(&w, session, FIELDS(session_fields));
-        if (r)
-                return r;
-        *ret_size = w.used;
-        return 0;
+        return finish(write_record(session, FIELDS(session_fields), &w), &w, ret_size);
 }
 
 int record_write_device(const struct device *device, void *buf, size_t size, size_t *ret_size) {
         struct writer w = { .bytes = buf, .size = size };
-        int r;
 
-        r = write_record(&w, device, FIELDS(device_fields));
-        if (r)
-                return r;
-        *ret_size = w.used;
-        return 0;
+        return finish(write_record(device, FIELDS(device_fields), &w), &w, ret_size);
 }
 
 int record_write_account(const struct account *account, void *buf, size_t size, size_t *ret_size) {
         struct writer w = { .bytes = buf, .size = size };
-        int r;
 
-        r = write_record(&w, account, FIELDS(account_fields));
-        if (r)
-                return r;
-        *ret_size = w.used;
-        return 0;
+        return finish(write_record(account, FIELDS(account_fields), &w), &w, ret_size);
+}
+
+int record_write_lockout(const struct lockout *lockout, void *buf, size_t size, size_t *ret_size) {
+        struct writer w = { .bytes = buf, .size = size };
+
+        return finish(write_record(lockout, FIELDS(lockout_fields), &w), &w, ret_size);
 }
 
 struct reader {
@@ -253,6 +284,24 @@ static int read_text(struct reader *in, const struct field *field, uint8_t *to) 
         return 0;
 }
 
+static int read_numbers(struct reader *in, const struct field *field, uint8_t *to) {
+        uint64_t n, value = 0;
+        uint32_t u32;
+        int r;
+
+        r = read_number(in, 1, 0, field->max, &n);
+        if (r)
+                return r;
+        u32 = (uint32_t) n;
+        memcpy(to, &u32, sizeof(u32));
+        for (size_t i = 1; !r && i <= n; i++) {
+                r = read_number(in, sizeof(u32), 0, UINT32_MAX, &value);
+                u32 = (uint32_t) value;
+                memcpy(to + i * sizeof(u32), &u32, sizeof(u32));
+        }
+        return r;
+}
+
 static int read_field(struct reader *in, const struct field *field, uint8_t *object) {
         uint8_t *to = object + field->offset;
         const uint8_t *bytes;
@@ -281,6 +330,8 @@ static int read_field(struct reader *in, const struct field *field, uint8_t *obj
                 r = read_number(in, 8, 0, UINT64_MAX, &value);
                 memcpy(to, &value, sizeof(value));
                 return r;
+        case FIELD_U32S:
+                return read_numbers(in, field, to);
         case FIELD_TEXT:
                 return read_text(in, field, to);
         }
@@ -332,6 +383,18 @@ int record_read_account(const void *bytes, size_t size, struct account *ret) {
         if (r)
                 return r;
         *ret = account;
+        return 0;
+}
+
+int record_read_lockout(const void *bytes, size_t size, struct lockout *ret) {
+        struct reader in = { .bytes = bytes, .left = size };
+        struct lockout lockout = { 0 };
+        int r;
+
+        r = read_record(&in, FIELDS(lockout_fields), &lockout);
+        if (r)
+                return r;
+        *ret = lockout;
         return 0;
 }
 

@@ -1,5 +1,5 @@
-/* record: what the store keeps, as bytes: session, device, account <-> versioned records, and the keys they
- * stand under. Pure. Nothing in a record is trusted when read. */
+/* record: what the store keeps, as bytes: session, device, account, lockout <-> versioned records, and the
+ * keys they stand under. Pure. Nothing in a record is trusted when read. */
 #pragma once
 
 #include <stddef.h>
@@ -7,6 +7,7 @@
 
 #include "daemon/account.h"
 #include "daemon/device.h"
+#include "daemon/lockout.h"
 #include "daemon/session.h"
 
 #define RECORD_MAX     2048
@@ -22,6 +23,8 @@ int record_write_device(const struct device *device, void *buf, size_t size, siz
 int record_read_device(const void *bytes, size_t size, struct device *ret);
 int record_write_account(const struct account *account, void *buf, size_t size, size_t *ret_size);
 int record_read_account(const void *bytes, size_t size, struct account *ret);
+int record_write_lockout(const struct lockout *lockout, void *buf, size_t size, size_t *ret_size);
+int record_read_lockout(const void *bytes, size_t size, struct lockout *ret);
 
 /* Keys of a user's range, so that a login touches few pages: realm NUL user NUL kind id. Kind sorts; sids
  * sort by time. Realm and user are at most REALM_MAX and USER_MAX long. */

@@ -1,6 +1,6 @@
-/* store: the only memory, and the only door to LMDB. Speaks of sessions, devices, leaders, deadlines and
- * keys; never of requests, rights or processes. Values are copied out; no pointer into the map leaves this
- * room.
+/* store: the only memory, and the only door to LMDB. Speaks of sessions, devices, leaders, deadlines, locks
+ * and keys; never of requests, rights or processes. Values are copied out; no pointer into the map leaves
+ * this room.
  *
  * Returns: 0 done; < 0 negative errno, fatal for the request (the caller aborts its transaction);
  * STORE_NOT_FOUND, STORE_END. -ENOSPC: the map or the disk is full (or, for opens, the tenth that is kept
@@ -22,6 +22,7 @@
 
 #include "daemon/account.h"
 #include "daemon/device.h"
+#include "daemon/lockout.h"
 #include "daemon/session.h"
 
 struct store;
@@ -141,6 +142,30 @@ int store_put_account(struct store_txn *txn, const struct account *account);
 int store_knows_user(struct store_txn *txn, const char *realm, const char *user);
 /* Whether a session of this uid ever went by that name. < 0, 0 or 1. */
 int store_has_owner(struct store_txn *txn, uint32_t uid, const char *realm, const char *user);
+
+/* ---- locks: failures and locks, and the sources that a user comes from ---- */
+
+/* A row is named by its realm, user, subject, kind and source. STORE_NOT_FOUND. */
+int store_find_lockout(struct store_txn *txn, const struct lockout *name, struct lockout *ret);
+/* -EINVAL: a text out of its limits. */
+int store_put_lockout(struct store_txn *txn, const struct lockout *lockout);
+int store_remove_lockout(struct store_txn *txn, const struct lockout *name); /* STORE_NOT_FOUND */
+/* Those of one user; all, by realm and user. STORE_END. */
+int store_next_lockout_of_user(struct store_txn *txn, const char *realm, const char *user,
+        struct store_cursor *cursor, struct lockout *ret);
+int store_next_lockout(struct store_txn *txn, struct store_cursor *cursor, struct lockout *ret);
+
+/* When (wall) the user last logged in from there. STORE_NOT_FOUND. */
+int store_find_source(
+        struct store_txn *txn, const char *realm, const char *user, const char *source, usec_t *ret);
+/* -EINVAL: a source that is empty or too long. */
+int store_put_source(
+        struct store_txn *txn, const char *realm, const char *user, const char *source, usec_t wall);
+/* STORE_NOT_FOUND. */
+int store_remove_source(struct store_txn *txn, const char *realm, const char *user, const char *source);
+/* Those of one user. STORE_END. */
+int store_next_source(struct store_txn *txn, const char *realm, const char *user, struct store_cursor *cursor,
+        char ret_source[static LOCK_SOURCE_MAX + 1], usec_t *ret);
 
 /* ---- status indices ----
  *

@@ -164,6 +164,10 @@ static int check_retired_row(const struct check *check, struct span key, struct 
         return retired_read(key, value, &sequence, &index) ? wrong(check, DB_RETIRED, key, "unreadable") : 0;
 }
 
+static int check_lock_row(const struct check *check, struct span key, struct span value) {
+        return lock_row_check(key, value) ? wrong(check, DB_LOCK, key, "neither a lockout nor a source") : 0;
+}
+
 static int check_rows(const struct check *check, enum database db,
         int (*check_row)(const struct check *, struct span, struct span)) {
         struct store_cursor cursor = { 0 };
@@ -197,5 +201,7 @@ int store_check(struct store_txn *txn, char *ret_error, size_t size) {
                 r = check_rows(&check, DB_KEY, check_key_row);
         if (!r)
                 r = check_rows(&check, DB_RETIRED, check_retired_row);
+        if (!r)
+                r = check_rows(&check, DB_LOCK, check_lock_row);
         return r;
 }

@@ -31,6 +31,7 @@ static const char *const database_names[_DB_MAX] = {
         [DB_OWNER] = "owner",
         [DB_KEY] = "key",
         [DB_RETIRED] = "retired",
+        [DB_LOCK] = "lock",
         [DB_META] = "meta",
 };
 

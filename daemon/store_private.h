@@ -10,6 +10,8 @@
  *   owner     uid, realm NUL user           -> nothing; stays when the user's sessions are gone
  *   key       kid                           -> bytes of keyring
  *   retired   key's sequence, counter       -> status index; in the order in which they may be used again
+ *   lock      'l' realm NUL user NUL kind, subject, source -> record of a lockout
+ *             'k' realm NUL user NUL source                -> wall time of the newest login from there
  *   meta      "schema" -> version; "id" -> 16 random bytes; "sequence" -> of the key that signs;
  *             "seal" -> bytes of seal
  *
@@ -26,7 +28,7 @@
 #include "daemon/record.h"
 #include "daemon/store.h"
 
-#define STORE_SCHEMA_VERSION 4
+#define STORE_SCHEMA_VERSION 5
 
 enum database {
         DB_USER,
@@ -37,6 +39,7 @@ enum database {
         DB_OWNER,
         DB_KEY,
         DB_RETIRED,
+        DB_LOCK,
         DB_META,
         _DB_MAX
 };
@@ -133,6 +136,11 @@ int session_read(struct span key, struct span value, struct session *ret);
 int session_load(struct store_txn *txn, struct span sid, struct span owner, struct session *ret);
 int device_read(struct span key, struct span value, struct device *ret);
 int account_read(struct span key, struct span value, struct account *ret);
+
+/* ---- store_lock ---- */
+
+/* -EBADMSG: not a row of that database. */
+int lock_row_check(struct span key, struct span value);
 
 /* ---- store_status ---- */
 

@@ -2,11 +2,12 @@
 #include "tests/unit/config_text.h"
 
 static void test_an_unknown_section_is_answered_with_the_known_ones(void **state) {
-        static const char all[] = "right are [daemon], [token], [services], [policy NAME], [realm NAME]";
+        static const char all[] =
+                "right are [daemon], [token], [services], [lock], [policy NAME], [realm NAME]";
         char expected[256];
 
-        snprintf(expected, sizeof(expected), "test.conf:2: [lock]: unknown section; %s", all);
-        assert_error("\n[lock]\n", expected);
+        snprintf(expected, sizeof(expected), "test.conf:2: [nothing]: unknown section; %s", all);
+        assert_error("\n[nothing]\n", expected);
         assert_error("[]", "test.conf:1: []: unknown section");
         assert_error("[Daemon]", "test.conf:1: [Daemon]: unknown section");
         assert_error("[policies x]", "test.conf:1: [policies x]: unknown section");
@@ -43,6 +44,21 @@ static void test_what_is_no_time_of_refresh_tokens_is_refused(void **state) {
                 "[token]\nrefresh_grace = yes\n", "test.conf:2: refresh_grace: 'yes' is not a time span");
         assert_policy_error("refresh_ttl = 3651d", "refresh_ttl: '3651d' is too long");
         assert_policy_error("refresh_ttl = 7", "refresh_ttl: '7' has no unit s, m, h or d");
+}
+
+static void test_what_is_no_lock_is_refused(void **state) {
+        assert_error("[lock]\nmax_failures_per_source = 101\n",
+                "test.conf:2: max_failures_per_source: '101' is too large; right is a number from 0 (never "
+                "locked) to 100");
+        assert_error("[lock]\nmax_failures_per_user = -1\n",
+                "test.conf:2: max_failures_per_user: '-1' is not a number");
+        assert_error("[lock]\nlock_time = 0\n", "test.conf:2: lock_time: '0' is too short");
+        assert_error("[lock]\nlock_time = 31d\n", "test.conf:2: lock_time: '31d' is too long");
+        assert_error("[lock]\nfailure_window = 0\n", "test.conf:2: failure_window: '0' is too short");
+        assert_error("[lock]\nlock_applies_to_keys = some\n",
+                "test.conf:2: lock_applies_to_keys: 'some' is neither yes nor no");
+        assert_error("[lock]\nlock_messages = loud\n",
+                "test.conf:2: lock_messages: 'loud' is no kind of message; right is generic or verbose");
 }
 
 static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
@@ -261,6 +277,7 @@ int main(void) {
                 cmocka_unit_test(test_a_section_has_a_name_exactly_where_it_needs_one),
                 cmocka_unit_test(test_a_name_has_at_most_64_characters),
                 cmocka_unit_test(test_what_is_no_time_of_refresh_tokens_is_refused),
+                cmocka_unit_test(test_what_is_no_lock_is_refused),
                 cmocka_unit_test(test_an_unknown_key_is_answered_with_the_known_ones),
                 cmocka_unit_test(test_a_repeated_key_names_the_first_one),
                 cmocka_unit_test(test_the_default_policy_takes_no_condition),

@@ -159,6 +159,27 @@ static void test_refresh_tokens_have_their_times(void **state) {
         assert_int_equal(none->policies->refresh_ttl, 0);
 }
 
+static void test_locks_are_as_in_the_design_unless_they_are_given(void **state) {
+        _cleanup_(config_unref) struct config *initial = read_config("");
+        _cleanup_(config_unref) struct config *given =
+                read_config("[lock]\nmax_failures_per_source = 100\nmax_failures_per_user = 0\n"
+                            "lock_time = 30d\nfailure_window = 1s\nlock_applies_to_keys = yes\n"
+                            "lock_messages = verbose\n");
+
+        assert_int_equal(initial->lock.max_failures_per_source, 5);
+        assert_int_equal(initial->lock.max_failures_per_user, 20);
+        assert_int_equal(initial->lock.lock_time, 15 * MINUTE);
+        assert_int_equal(initial->lock.failure_window, 15 * MINUTE);
+        assert_false(initial->lock.applies_to_keys);
+        assert_int_equal(initial->lock.messages, LOCK_MESSAGES_GENERIC);
+        assert_int_equal(given->lock.max_failures_per_source, 100);
+        assert_int_equal(given->lock.max_failures_per_user, 0);
+        assert_int_equal(given->lock.lock_time, 30 * DAY);
+        assert_int_equal(given->lock.failure_window, USEC_PER_SEC);
+        assert_true(given->lock.applies_to_keys);
+        assert_int_equal(given->lock.messages, LOCK_MESSAGES_VERBOSE);
+}
+
 static void test_the_audience_is_the_issuer_unless_it_is_given(void **state) {
         _cleanup_(config_unref) struct config *one = read_config("[token]\nissuer = https://a.example\n");
         _cleanup_(config_unref) struct config *two =
@@ -200,6 +221,7 @@ int main(void) {
                 cmocka_unit_test(test_every_unit_of_a_time_span_is_read),
                 cmocka_unit_test(test_access_tokens_live_from_10_seconds_to_24_hours),
                 cmocka_unit_test(test_refresh_tokens_have_their_times),
+                cmocka_unit_test(test_locks_are_as_in_the_design_unless_they_are_given),
                 cmocka_unit_test(test_the_audience_is_the_issuer_unless_it_is_given),
                 cmocka_unit_test(test_a_section_may_be_taken_up_again),
                 cmocka_unit_test(test_a_realm_may_be_named_behind_the_policy_for_it),

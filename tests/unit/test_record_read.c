@@ -163,6 +163,27 @@ static void test_a_device_is_not_a_session(void **state) {
         assert_device_refused(&s);
 }
 
+static void test_a_lockout_that_is_not_one_is_refused(void **state) {
+        struct lockout l = {
+                .realm = "default", .user = "alice", .kind = LOCKOUT_USER, .failures = { .n = 2 }
+        };
+        struct bytes b = { 0 };
+        struct lockout out;
+
+        assert_int_equal(record_write_lockout(&l, b.bytes, RECORD_MAX, &b.size), 0);
+        for (size_t size = 0; size < b.size; size++)
+                assert_int_equal(record_read_lockout(b.bytes, size, &out), -EBADMSG);
+        assert_int_equal(record_read_lockout(b.bytes, b.size, &out), 0);
+        assert_int_equal(record_read_lockout(b.bytes, b.size + 1, &out), -EBADMSG);
+        b.bytes[b.size - 9] = LOCKOUT_FAILURES_MAX + 1; /* how many there are: two of four bytes follow */
+        assert_int_equal(record_read_lockout(b.bytes, sizeof(b.bytes), &out), -EBADMSG);
+        b.bytes[b.size - 9] = 2;
+        b.bytes[1] = 0; /* the kind */
+        assert_int_equal(record_read_lockout(b.bytes, b.size, &out), -EBADMSG);
+        b.bytes[1] = LOCKOUT_ADMIN + 1;
+        assert_int_equal(record_read_lockout(b.bytes, b.size, &out), -EBADMSG);
+}
+
 static void test_whatever_is_read_is_written_the_same(void **state) {
         struct bytes b = sample(), again;
         struct session session;
@@ -201,6 +222,7 @@ int main(void) {
                 cmocka_unit_test(test_a_text_past_its_limit_is_refused),
                 cmocka_unit_test(test_a_session_of_no_realm_is_refused),
                 cmocka_unit_test(test_a_device_is_not_a_session),
+                cmocka_unit_test(test_a_lockout_that_is_not_one_is_refused),
                 cmocka_unit_test(test_whatever_is_read_is_written_the_same),
         };
 
