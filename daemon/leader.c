@@ -14,18 +14,20 @@
 
 struct leaders {
         int fd;
+        struct fdstore *fdstore;
         size_t n;
         size_t max;
         struct leader *terminating;
         struct leader *buckets[LEADER_BUCKETS];
 };
 
-int leaders_new(size_t max, struct leaders **ret) {
+int leaders_new(size_t max, struct fdstore *fdstore, struct leaders **ret) {
         struct leaders *leaders = calloc(1, sizeof(*leaders));
 
         if (!leaders)
                 return -ENOMEM;
         leaders->max = max;
+        leaders->fdstore = fdstore;
         leaders->fd = epoll_create1(EPOLL_CLOEXEC);
         if (leaders->fd < 0) {
                 int r = -errno;
@@ -121,6 +123,7 @@ int leaders_watch(struct leaders *leaders, const struct leader_id *id, int *pidf
         }
         *pidfd = -1;
         *place = leader;
+        fdstore_keep(leaders->fdstore, id, leader->pidfd);
         leaders->n++;
         return 0;
 }
@@ -144,6 +147,7 @@ void leaders_release(struct leaders *leaders, const struct leader_id *id) {
                 leader_unlist(leaders, leader);
         *place = leader->next;
         leaders->n--;
+        fdstore_drop(leaders->fdstore, id);
         leader_free(leaders, leader);
 }
 
@@ -180,11 +184,13 @@ int leader_identify(int pidfd, const struct boot_id *boot, struct leader_id *ret
         return 0;
 }
 
-int leader_reopen(const struct leader_id *id) {
-        _cleanup_(cleanup_close) int pidfd = pidfd_open(id->pid, 0);
+int leaders_reopen(struct leaders *leaders, const struct leader_id *id) {
+        _cleanup_(cleanup_close) int pidfd = fdstore_take(leaders->fdstore, id);
         struct leader_id now;
         int r;
 
+        if (pidfd < 0)
+                pidfd = pidfd_open(id->pid, 0);
         if (pidfd < 0) /* the pid is a thread's now: EINVAL, since Linux 6.16 ENOENT */
                 return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
         r = leader_identify(pidfd, &id->boot, &now);

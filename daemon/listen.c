@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,11 +15,20 @@
 #include "client/cleanup.h"
 #include "client/protocol.h"
 
-static int take_from_systemd(struct listeners *ret) {
+static void free_names(char ***names) {
+        for (char **name = *names; name && *name; name++)
+                free(*name);
+        free(*names);
+}
+
+static int take_from_systemd(struct fdstore *fdstore, struct listeners *ret) {
         struct listeners listeners = { .login = -1, .public = -1 };
-        int n = sd_listen_fds(1);
+        _cleanup_(free_names) char **names = NULL;
+        int n = sd_listen_fds_with_names(1, &names);
 
         for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++) {
+                if (fdstore_adopt(fdstore, names[fd - SD_LISTEN_FDS_START], fd))
+                        continue;
                 /* systemd hands them over blocking, and accept is called until there is nobody left. */
                 if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
                         return -errno;
@@ -91,11 +101,12 @@ static int make_dir(const char *path) {
         return chmod(path, 0755) < 0 ? -errno : 0;
 }
 
-int listeners_open(const char *runtime_dir, struct listeners *ret, char *error, unsigned long size) {
+int listeners_open(const char *runtime_dir, struct fdstore *fdstore, struct listeners *ret, char *error,
+        unsigned long size) {
         struct listeners listeners = { .login = -1, .public = -1, .are_ours = true };
         int r;
 
-        r = take_from_systemd(ret);
+        r = take_from_systemd(fdstore, ret);
         if (r == 0)
                 return 0;
         if (r != -ENOENT) {

@@ -16,7 +16,7 @@ static int watch_leader(struct leaders *leaders, const struct leader_id *id) {
         _cleanup_(cleanup_close) int pidfd = -1;
 
         if (!leaders_find(leaders, id)) {
-                pidfd = leader_reopen(id);
+                pidfd = leaders_reopen(leaders, id);
                 if (pidfd < 0)
                         return pidfd;
         }

@@ -277,6 +277,8 @@ static int open_loop(struct server *server) {
                         server->event, &server->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, server);
         if (r >= 0)
                 r = sd_event_set_watchdog(server->event, true);
+        if (r >= 0)
+                r = fdstore_open(&server->fdstore);
         return r < 0 ? r : server_watch(server, sd_event_get_fd(server->event), EPOLLIN, WATCH_EVENT, 0);
 }
 
@@ -329,7 +331,8 @@ static int server_open(struct server *server) {
         r = open_loop(server);
         if (r < 0)
                 return r;
-        r = listeners_open(server->options->runtime_dir, &server->listeners, error, sizeof(error));
+        r = listeners_open(
+                server->options->runtime_dir, server->fdstore, &server->listeners, error, sizeof(error));
         if (r < 0) {
                 log_line(LOG_ERR, "%s", error);
                 return r;
@@ -345,9 +348,11 @@ static int server_open(struct server *server) {
         if (r >= 0)
                 r = token_cache_new(0, &server->service.tokens_seen);
         if (r >= 0)
-                r = leaders_new(max_leaders, &server->leaders);
+                r = leaders_new(max_leaders, server->fdstore, &server->leaders);
         if (r >= 0)
                 r = reconcile(&server->service, server->leaders, server->now);
+        if (r >= 0)
+                fdstore_settle(server->fdstore);
         if (r >= 0)
                 r = connections_new(&server->connections);
         if (r >= 0)
@@ -399,6 +404,7 @@ static void server_close(struct server *server) {
         reload_free(&server->reload);
         list_file_free(&server->list_file);
         leaders_free(&server->leaders);
+        fdstore_close(&server->fdstore);
         free(server->scratch_reply);
         sd_event_source_unref(server->timer);
         sd_event_unref(server->event);

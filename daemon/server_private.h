@@ -57,6 +57,7 @@ struct server {
         struct config *config;
         struct listeners listeners;
         struct turn *turn;
+        struct fdstore *fdstore;
         struct leaders *leaders;
         struct reload *reload;
         struct request *reload_waits;      /* for the reading that goes on; linked by change.next */

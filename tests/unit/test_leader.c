@@ -9,7 +9,7 @@
 static struct leaders *new_leaders(size_t max) {
         struct leaders *leaders = NULL;
 
-        assert_int_equal(leaders_new(max, &leaders), 0);
+        assert_int_equal(leaders_new(max, NULL, &leaders), 0);
         return leaders;
 }
 
@@ -261,10 +261,17 @@ static void test_what_is_no_pidfd_is_no_leader(void **state) {
         assert_int_equal(id.pid, 42);
 }
 
+static int reopen(const struct leader_id *id) {
+        _cleanup_(leaders_free) struct leaders *leaders = NULL;
+
+        assert_int_equal(leaders_new(1, NULL, &leaders), 0);
+        return leaders_reopen(leaders, id);
+}
+
 static void test_a_kept_leader_is_opened_again(void **state) {
         struct child child = child_start(child_does_nothing, NULL);
         struct leader_id id = leader_of(&child);
-        int pidfd = leader_reopen(&id);
+        int pidfd = reopen(&id);
         pid_t pid;
 
         assert_true(pidfd >= 0);
@@ -280,9 +287,9 @@ static void test_a_pid_that_is_somebody_elses_now_is_not_opened(void **state) {
         struct leader_id id = leader_of(&child);
 
         id.start--;
-        assert_int_equal(leader_reopen(&id), -ESRCH);
+        assert_int_equal(reopen(&id), -ESRCH);
         id.start += 2;
-        assert_int_equal(leader_reopen(&id), -ESRCH);
+        assert_int_equal(reopen(&id), -ESRCH);
         child_kill(&child);
 }
 
@@ -291,9 +298,9 @@ static void test_a_leader_that_is_gone_is_not_opened(void **state) {
         struct leader_id id = leader_of(&child);
 
         child_become_zombie(&child);
-        assert_int_equal(leader_reopen(&id), -ESRCH);
+        assert_int_equal(reopen(&id), -ESRCH);
         child_wait(&child);
-        assert_int_equal(leader_reopen(&id), -ESRCH);
+        assert_int_equal(reopen(&id), -ESRCH);
 }
 
 static void *say_thread_id(void *userdata) {
@@ -316,7 +323,7 @@ static void test_a_pid_that_is_a_thread_now_is_not_opened(void **state) {
         assert_int_equal(pipe2(fds + 2, O_CLOEXEC), 0);
         assert_int_equal(pthread_create(&thread, NULL, say_thread_id, fds), 0);
         assert_int_equal(read(fds[0], &id.pid, sizeof(id.pid)), sizeof(id.pid));
-        assert_int_equal(leader_reopen(&id), -ESRCH);
+        assert_int_equal(reopen(&id), -ESRCH);
         assert_int_equal(write(fds[3], "!", 1), 1);
         pthread_join(thread, NULL);
         for (int i = 0; i < 4; i++)

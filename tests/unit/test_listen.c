@@ -10,11 +10,22 @@
 #include "client/protocol.h"
 #include "daemon/listen.h"
 
+static struct fdstore *fdstore;
+
 struct place {
         char dir[64];
         struct listeners listeners;
         char error[256];
 };
+
+static int open_fdstore(void **state) {
+        return fdstore_open(&fdstore);
+}
+
+static int close_fdstore(void **state) {
+        fdstore_close(&fdstore);
+        return 0;
+}
 
 static int place_setup(void **state) {
         struct place *place = calloc(1, sizeof(*place));
@@ -46,7 +57,7 @@ static int place_teardown(void **state) {
 }
 
 static int open_at(struct place *place) {
-        return listeners_open(place->dir, &place->listeners, place->error, sizeof(place->error));
+        return listeners_open(place->dir, fdstore, &place->listeners, place->error, sizeof(place->error));
 }
 
 static mode_t mode_of(const struct place *place, const char *name) {
@@ -122,7 +133,7 @@ static void test_the_sockets_of_a_living_daemon_are_left_to_it(void **state) {
         int fd;
 
         assert_int_equal(open_at(place), 0);
-        assert_int_equal(listeners_open(place->dir, &second, error, sizeof(error)), -EADDRINUSE);
+        assert_int_equal(listeners_open(place->dir, fdstore, &second, error, sizeof(error)), -EADDRINUSE);
         assert_non_null(strstr(error, place->dir));
         assert_int_equal(second.login, -1);
         fd = connect_to(place, SESSJWT_LOGIN_SOCKET_NAME, SOCK_SEQPACKET);
@@ -154,7 +165,7 @@ static void test_a_folder_whose_name_is_too_long_is_refused(void **state) {
         char dir[160] = "/tmp/", error[256] = "";
 
         memset(dir + 5, 'd', 130);
-        assert_int_equal(listeners_open(dir, &listeners, error, sizeof(error)), -ENAMETOOLONG);
+        assert_int_equal(listeners_open(dir, fdstore, &listeners, error, sizeof(error)), -ENAMETOOLONG);
         assert_int_equal(rmdir(dir), 0);
         assert_true(*error != '\0');
 }
@@ -163,7 +174,8 @@ static void test_a_folder_that_cannot_be_made_is_named(void **state) {
         struct listeners listeners = { .login = -1, .public = -1 };
         char error[256] = "";
 
-        assert_int_equal(listeners_open("/nonexistent/sessjwt", &listeners, error, sizeof(error)), -ENOENT);
+        assert_int_equal(
+                listeners_open("/nonexistent/sessjwt", fdstore, &listeners, error, sizeof(error)), -ENOENT);
         assert_non_null(strstr(error, "/nonexistent/sessjwt"));
 }
 
@@ -174,12 +186,12 @@ static void test_a_folder_that_is_made_can_be_entered_by_everybody(void **state)
         mode_t umask_was = umask(0077);
 
         snprintf(dir, sizeof(dir), "%s/run", place->dir);
-        assert_int_equal(listeners_open(dir, &listeners, error, sizeof(error)), 0);
+        assert_int_equal(listeners_open(dir, fdstore, &listeners, error, sizeof(error)), 0);
         umask(umask_was);
         assert_int_equal(mode_of(place, "run"), S_IFDIR | 0755);
         listeners_close(&listeners, dir);
         assert_int_equal(chmod(dir, 0700), 0);
-        assert_int_equal(listeners_open(dir, &listeners, error, sizeof(error)), 0);
+        assert_int_equal(listeners_open(dir, fdstore, &listeners, error, sizeof(error)), 0);
         assert_int_equal(mode_of(place, "run"), S_IFDIR | 0700); /* one that is there is somebody's choice */
         listeners_close(&listeners, dir);
         assert_int_equal(rmdir(dir), 0);
@@ -222,7 +234,7 @@ static bool handed_over(
                 int r;
 
                 hand_over(types, n);
-                r = listeners_open("/nonexistent/sessjwt", &listeners, error, sizeof(error));
+                r = listeners_open("/nonexistent/sessjwt", fdstore, &listeners, error, sizeof(error));
                 _exit(check(r, &listeners, error) ? 0 : 2);
         }
         assert_true(pid > 0);
@@ -286,5 +298,5 @@ int main(void) {
                 listen_test(test_sockets_that_were_handed_over_keep_their_names),
         };
 
-        return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
+        return cmocka_run_group_tests_name("listen", tests, open_fdstore, close_fdstore);
 }

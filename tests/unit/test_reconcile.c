@@ -22,7 +22,7 @@ static struct start start_with(void **state, size_t max) {
             nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
         service_open(&start.service, start.store);
-        assert_int_equal(leaders_new(max, &start.leaders), 0);
+        assert_int_equal(leaders_new(max, NULL, &start.leaders), 0);
         assert_int_equal(dup2(nowhere, STDERR_FILENO), STDERR_FILENO);
         assert_int_equal(reconcile(&start.service, start.leaders, now), 0);
         assert_int_equal(dup2(stderr_was, STDERR_FILENO), STDERR_FILENO);

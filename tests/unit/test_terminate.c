@@ -23,7 +23,7 @@ static struct scene scene_open(void **state, void (*body)(int, void *), void *us
         struct scene scene = { .store = *state };
         int pidfd;
 
-        assert_int_equal(leaders_new(10, &scene.leaders), 0);
+        assert_int_equal(leaders_new(10, NULL, &scene.leaders), 0);
         scene.child = child_start(body, userdata);
         scene.session = session_of(1, "default", "alice");
         scene.session.leader = leader_of(&scene.child);
