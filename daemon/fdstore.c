@@ -1,5 +1,5 @@
-/* fdstore: see fdstore.h. The messages are those of sd_notify(3), sent by hand: its calls wait for the service manager,
- * for which no login may wait. */
+/* fdstore: see fdstore.h. The messages are those of sd_notify(3), sent by hand: its calls wait for the
+ * service manager, for which no login may wait. */
 #include "daemon/fdstore.h"
 
 #include <errno.h>

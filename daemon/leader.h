@@ -32,8 +32,8 @@ struct leader {
 
 struct leaders;
 
-/* At most max of them. Their pidfds are kept in fdstore (lent; NULL: nowhere) while they are watched. 0 or negative
- * errno. */
+/* At most max of them. Their pidfds are kept in fdstore (lent; NULL: nowhere) while they are watched. 0 or
+ * negative errno. */
 int leaders_new(size_t max, struct fdstore *fdstore, struct leaders **ret);
 /* fdstore keeps what it keeps. */
 void leaders_free(struct leaders **leaders);
@@ -62,6 +62,6 @@ struct leader *leaders_first_terminating(const struct leaders *leaders);
 /* Who a pidfd's process is: pid from the pidfd, start time from /proc, looked at again afterwards. 0;
  * -ESRCH: gone. */
 int leader_identify(int pidfd, const struct boot_id *boot, struct leader_id *ret);
-/* A pidfd for a kept leader of this boot: from the fdstore, else by its pid. -ESRCH: it is gone, or its pid is
- * somebody else's now. */
+/* A pidfd for a kept leader of this boot: from the fdstore, else by its pid. -ESRCH: it is gone, or its pid
+ * is somebody else's now. */
 int leaders_reopen(struct leaders *leaders, const struct leader_id *id);

@@ -11,8 +11,8 @@ struct listeners {
         bool are_ours; /* bound here: unlinked at the end */
 };
 
-/* 0 or negative errno; -EADDRINUSE: another process answers there. error (of size) says what failed. What systemd
- * hands over beside the sockets goes to fdstore. */
+/* 0 or negative errno; -EADDRINUSE: another process answers there. error (of size) says what failed. What
+ * systemd hands over beside the sockets goes to fdstore. */
 int listeners_open(const char *runtime_dir, struct fdstore *fdstore, struct listeners *ret, char *error,
         unsigned long size);
 void listeners_close(struct listeners *listeners, const char *runtime_dir);

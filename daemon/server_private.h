@@ -102,6 +102,12 @@ struct server {
         usec_t list_not_before;      /* boot clock */
 };
 
+/* server_open.c */
+/* 0 or negative errno, said in the log; what is open then is server_run's to close. */
+int server_open(struct server *server);
+
+/* server.c */
+int server_open_loop(struct server *server);
 int server_watch(struct server *server, int fd, uint32_t events, enum watch watch, uint64_t what);
 
 /* server_login.c */
