@@ -6,7 +6,7 @@ import shlex
 import subprocess
 
 from harness import Daemon, Host, PamLogin, PamStack, SessionList, Skip, eventually, later, need
-from harness.manual import examples
+from harness.manual import displays, examples
 from harness.paths import DAEMON, LIBRARY, ROOT
 
 LOGIN_LASTS = "[token]\nissuer = https://login.example\n[policy default]\nterminate = none\n"
@@ -72,13 +72,18 @@ def test_root_s_examples_of_the_command():
 
 # ---- libsessjwt(3) -----------------------------------------------------------------------------------------
 
-def compiled(index):
-    """A program of the page, built as a reader would."""
+_programs = 0
+
+
+def compiled(text):
+    """A program, built as a reader would."""
+    global _programs
     need("gcc", LIBRARY)
     if b"libasan" in LIBRARY.read_bytes():
         raise Skip("a program of the page has no sanitizers")
-    source, program = host.dir / f"example-{index}.c", host.dir / f"example-{index}"
-    source.write_text(examples("client/libsessjwt.3")[index], "utf-8")
+    _programs += 1
+    source, program = host.dir / f"example-{_programs}.c", host.dir / f"example-{_programs}"
+    source.write_text(text, "utf-8")
     subprocess.run(["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/client", "-o", program,
                     source, f"-L{LIBRARY.parent}", "-lsessjwt", "-Wl,-rpath,/usr/local/bin"], check=True)
     return program
@@ -87,8 +92,9 @@ def compiled(index):
 def test_the_library_s_example_of_a_verifier():
     login = PamLogin(host, "alice")
     token = in_session(login, "sessjwt token").strip()
+    program = examples("client/libsessjwt.3")[0]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([compiled(0)], text=True, **pipes) as verifier:
+    with subprocess.Popen([compiled(program)], text=True, **pipes) as verifier:
         def judge(text):
             verifier.stdin.write(f"{text}\n")
             verifier.stdin.flush()
@@ -103,7 +109,7 @@ def test_the_library_s_example_of_a_verifier():
 
 
 def test_the_library_s_example_of_a_client():
-    login, program = PamLogin(host, "alice"), compiled(1)
+    login, program = PamLogin(host, "alice"), compiled(examples("client/libsessjwt.3")[1])
     other = PamLogin(host, "alice", rhost="192.0.2.11")
     token, *shown = in_session(login, str(program)).splitlines()
     assert token.count(".") == 2
@@ -114,17 +120,21 @@ def test_the_library_s_example_of_a_client():
 
 # ---- sessjwtd.conf(5), sessjwtd(8) -------------------------------------------------------------------------
 
-def test_the_configuration_s_examples_are_valid():
+def policies(text):
+    """The names of the policies of a configuration, which must be valid."""
     need(DAEMON)
-    policies = []
-    for index, text in enumerate(examples("daemon/sessjwtd.conf.5")):
-        file = host.dir / f"example-{index}.conf"
-        file.write_text(text, "utf-8")
-        result = subprocess.run([DAEMON, "--check-config", "--config", file], capture_output=True, text=True,
-                                check=False)
-        assert result.returncode == 0, result.stderr
-        policies.append(re.findall(r"^\[policy (.*)\]$", result.stdout, re.M))
-    assert policies == [["partner", "owner", "customer", "default"], ["shop", "default"]]
+    file = host.dir / "example.conf"
+    file.write_text(text, "utf-8")
+    result = subprocess.run([DAEMON, "--check-config", "--config", file], capture_output=True, text=True,
+                            check=False)
+    assert result.returncode == 0, result.stderr
+    return re.findall(r"^\[policy (.*)\]$", result.stdout, re.M)
+
+
+def test_the_configuration_s_examples_are_valid():
+    classes, tenant = examples("daemon/sessjwtd.conf.5")
+    assert policies(classes) == ["partner", "owner", "customer", "default"]
+    assert policies(tenant) == ["shop", "default"]
 
 
 def test_the_daemon_can_be_tried_as_an_ordinary_user():
@@ -142,3 +152,22 @@ def test_the_daemon_can_be_tried_as_an_ordinary_user():
     later(lambda: (running.terminate(), running.wait()))
     eventually(lambda: " is well, " in host.run_as("alice", "sh", "-c", f"cd {folder} && {ask}").stdout,
                what="the daemon of the example answers")
+
+
+# ---- README ------------------------------------------------------------------------------------------------
+
+def test_the_readme_s_configurations_are_valid():
+    blocks = [block for block in displays("README.md") if re.match(r"(#.*\n)*\[", block)]
+    assert len(blocks) >= 3
+    for block in blocks:
+        assert policies(block)
+
+
+def test_the_readme_s_programs_compile():
+    blocks = [block for block in displays("README.md") if "struct sessjwt" in block]
+    assert len(blocks) >= 2
+    for block in blocks:
+        body = "\n".join(line for line in block.splitlines() if not line.startswith("#include"))
+        assert compiled("#include <stdio.h>\n#include <string.h>\n#include <sessjwt.h>\n"
+                        "static void run(const char *token)\n{\n" + body + "\n}\n"
+                        'int main(void)\n{\n        run("");\n        return 0;\n}\n')
