@@ -15,9 +15,18 @@
 #define SIGNATURE_TEXT 86
 #define TOKEN_SIZE     (8 + SIGNATURE_TEXT)
 
-/* "head.NNN" and a text of the length of a signature that only n decides. */
+/* "head.NN." and a text of the length of a signature that only n decides, as evenly spread as those are: a
+ * fast hash may put texts that differ in few bits side by side. */
 static const char *token_of(unsigned n, char buf[static TOKEN_SIZE + 1]) {
-        snprintf(buf, TOKEN_SIZE + 1, "head.%02u.%086u", n % 100, n);
+        uint64_t x = n;
+
+        snprintf(buf, TOKEN_SIZE + 1, "head.%02u.", n % 100);
+        for (size_t i = TOKEN_SIZE - SIGNATURE_TEXT; i < TOKEN_SIZE; i++) {
+                x = (x + i) * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+                x ^= x >> 33;
+                buf[i] = (char) ('0' + (x >> 58));
+        }
+        buf[TOKEN_SIZE] = '\0';
         return buf;
 }
 
