@@ -38,6 +38,7 @@ struct config {
         char typ[16];                    /* at+jwt | JWT */
         usec_t key_lifetime;             /* of a signing key, before it is rotated */
         usec_t refresh_grace;            /* how long a rotated refresh token is forgiven; 0: not at all */
+        bool token_file;                 /* each session has a file with a fresh token, for its user alone */
 
         /* [services]: patterns; counted, nested, ignored given; every other service is tracked. `tracked`
          * names exceptions to the patterns. */

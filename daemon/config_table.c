@@ -29,6 +29,8 @@ static const struct config_key token_keys[] = {
                 .right = "a number and s, m, h or d, as in 30d, from 1h to 3650d" },
         { "refresh_grace", CONFIG_DURATION, offsetof(struct config, refresh_grace), .max = 300,
                 .initial = "30s", .right = "a number and s or m, as in 30s, up to 5m, or 0" },
+        { "token_file", CONFIG_BOOL, offsetof(struct config, token_file), .initial = "no",
+                .right = RIGHT_BOOL },
 };
 
 /* What is not given is that of [token]. */

@@ -78,6 +78,7 @@ static void take_reload(struct server *server) {
                 token_cache_clear(server->service.tokens_seen); /* they were judged by the old `typ` */
                 server_tend_keys(server);
                 server_note_reload(server);
+                server_begin_bearer_files(server);
         } else
                 log_line(LOG_ERR, "configuration not reloaded, the old one stays: %s", error);
         sd_notify(0, "READY=1");
@@ -91,20 +92,15 @@ static void take_reload(struct server *server) {
 /* ---- a round ---- */
 
 static usec_t next_due(const struct server *server) {
-        usec_t due = server->sweep_due, termination = terminate_due(server->leaders);
-        usec_t names = server_names_due(server), list = server_list_due(server);
+        const usec_t all[] = { server->sweep_due, server->expiry_due, server->keys_due, server->heartbeat_due,
+                server_names_due(server), server_list_due(server), server_bearer_files_due(server),
+                terminate_due(server->leaders) };
+        usec_t due = USEC_NEVER;
 
-        if (server->expiry_due < due)
-                due = server->expiry_due;
-        if (server->keys_due < due)
-                due = server->keys_due;
-        if (server->heartbeat_due < due)
-                due = server->heartbeat_due;
-        if (names < due)
-                due = names;
-        if (list < due)
-                due = list;
-        return termination < due ? termination : due;
+        for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+                if (all[i] < due)
+                        due = all[i];
+        return due;
 }
 
 static void run_due(struct server *server) {
@@ -119,6 +115,7 @@ static void run_due(struct server *server) {
         if (terminate_due(server->leaders) <= server->now.boot)
                 terminate_run(server->leaders, server->service.store, server->now.boot);
         server_tend_list(server);
+        server_tend_bearer_files(server);
         if (server->sweep_due <= server->now.boot) {
                 server->sweep_due = server->now.boot + SWEEP_INTERVAL;
                 server_drop_old_waiters(server);
@@ -260,6 +257,7 @@ static void server_close(struct server *server) {
         turn_free(&server->turn);
         reload_free(&server->reload);
         list_file_free(&server->list_file);
+        server_close_bearer_files(server);
         leaders_free(&server->leaders);
         fdstore_close(&server->fdstore);
         free(server->scratch_reply);

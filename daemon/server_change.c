@@ -159,6 +159,25 @@ void server_note_reload(struct server *server) {
                 server, &(struct own_change){ .change = { .run = reload_run, .done = own_change_done } });
 }
 
+/* ---- a session whose user is gone ---- */
+
+static int end_gone_run(struct change *change, struct store_txn *txn) {
+        const struct own_change *own = (struct own_change *) change;
+        struct session session;
+        int r;
+
+        r = store_find_session(txn, &own->sid, &session);
+        if (r)
+                return r < 0 ? r : 0;
+        return ending_end(txn, &session, END_USER_GONE, BY_SYSTEM, NULL, &change->effects);
+}
+
+void server_end_gone(struct server *server, const struct sid *sid) {
+        (void) own_change_post(
+                server, &(struct own_change){
+                                .change = { .run = end_gone_run, .done = own_change_done }, .sid = *sid });
+}
+
 /* ---- lastSeen ---- */
 
 static int touch_run(struct change *change, struct store_txn *txn) {

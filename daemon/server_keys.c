@@ -19,6 +19,7 @@
 /* Verifiers of this host must not go on with keys that they have in memory. */
 static void raise_generation(struct server *server) {
         status_raise_generation(server->service.status);
+        server_renew_bearer_files(server);
 }
 
 static int apply(struct server *server) {

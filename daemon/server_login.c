@@ -197,15 +197,12 @@ static void give_back_status_index(struct server *server, const struct login *lo
 static void login_done(struct change *change, void *userdata) {
         struct login *login = (struct login *) change;
         struct server *server = userdata;
-        bool heard = false, opened = false;
-        struct sid sid;
+        const struct session *opened = NULL;
+        bool heard = false;
 
-        for (size_t i = 0; i < change->effects.n; i++) {
-                if (change->effects.items[i].kind != EFFECT_SESSION_OPENED)
-                        continue;
-                opened = true;
-                sid = change->effects.items[i].session.sid;
-        }
+        for (size_t i = 0; i < change->effects.n; i++)
+                if (change->effects.items[i].kind == EFFECT_SESSION_OPENED)
+                        opened = &change->effects.items[i].session;
         server_tell_status(server, &change->effects);
         give_back_status_index(server, login);
         tell_events(&change->effects);
@@ -216,6 +213,8 @@ static void login_done(struct change *change, void *userdata) {
                 login->reply = (struct frame_reply){ .outcome = FRAME_FAILED,
                         .text = "sessjwt: the session could not be kept" };
         }
+        if (opened)
+                server_make_bearer_file(server, login, opened, login->reply.token_file);
         HOOK("before-reply");
         if (login->answer_is_awaited)
                 answer_login(login->fd, &login->reply, &heard);
@@ -223,7 +222,7 @@ static void login_done(struct change *change, void *userdata) {
         tell_logins(&change->effects, server->leaders, server->now.boot);
         if (opened && (login->frame.flags & FRAME_DENIES_ON_ERROR) &&
                 (!heard || server->now.boot > login->frame.deadline))
-                server_end_refused(server, &sid);
+                server_end_refused(server, &opened->sid);
         login_free(&login);
 }
 

@@ -52,7 +52,7 @@ static int open_public_files(struct server *server) {
         if (r < 0)
                 log_line(LOG_ERR, "cannot publish keys in %s/%s: %s", server->options->runtime_dir,
                         SESSJWT_PUBLIC_DIR_NAME, strerror(-r));
-        return r;
+        return r < 0 ? r : server_open_bearer_files(server);
 }
 
 static int watch_all(struct server *server) {

@@ -1,7 +1,8 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
  * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
  * nobody asked for), server_keys.c (the signing keys), server_status.c (the status page), server_names.c
- * (requests that wait for names), server_status_list.c (the signed list of the page). */
+ * (requests that wait for names), server_status_list.c (the signed list of the page),
+ * server_bearer_file.c (the token files). */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +10,9 @@
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/bearer_file.h"
 #include "daemon/connection.h"
+#include "daemon/due.h"
 #include "daemon/leader.h"
 #include "daemon/list_file.h"
 #include "daemon/listen.h"
@@ -49,6 +52,19 @@ struct status_listed {
         usec_t renew_wall; /* half of its time is over */
         char uri[STATUS_URI_MAX + 1];
         int result; /* of the last writing */
+};
+
+/* The token files, and when each is to be renewed. */
+struct bearer_keeping {
+        struct bearer_files *files;
+        struct due *due;
+        bool is_sweeping;         /* files are looked through for some that are nobody's */
+        bool is_walking;          /* sessions are gone through: each is to have a new file */
+        struct store_cursor walk; /* how far */
+        usec_t not_before;        /* boot clock: after a failure */
+        usec_t asked_since;       /* boot clock: when n_asked was 0 */
+        unsigned n_asked;         /* names */
+        usec_t boot_at;           /* what the wall clock showed at boot, by what it shows now */
 };
 
 struct server {
@@ -100,6 +116,8 @@ struct server {
         struct status_listed listed; /* while it is written: as it will be */
         bool is_listing;             /* it is being written */
         usec_t list_not_before;      /* boot clock */
+
+        struct bearer_keeping bearer;
 };
 
 /* server_open.c */
@@ -149,6 +167,8 @@ void server_note_reload(struct server *server);
 void server_note_touch(struct server *server, const struct sid *sid);
 /* Ends one session after all: a login that its module had given up on and refused. */
 void server_end_refused(struct server *server, const struct sid *sid);
+/* Ends one session whose user is not there any more, or is somebody else. */
+void server_end_gone(struct server *server, const struct sid *sid);
 void server_find_expiry(struct server *server);
 
 /* server_status.c */
@@ -166,6 +186,23 @@ void server_tend_list(struct server *server);
 void server_take_list(struct server *server);
 /* At start and end: what goes on is waited for, and what has changed since is written. */
 void server_settle_list(struct server *server);
+
+/* server_bearer_file.c: all on the loop thread, none waits */
+int server_open_bearer_files(struct server *server);
+void server_close_bearer_files(struct server *server);
+/* At start and after a reload: files that should not be there go, and every session gets a new one. */
+void server_begin_bearer_files(struct server *server);
+/* Every session gets a new one: what is in them is worth nothing any more. */
+void server_renew_bearer_files(struct server *server);
+/* Once a second: has the wall clock been put forward? */
+void server_watch_bearer_clock(struct server *server);
+/* Makes that of a login, before its reply. ret_path: where it is; "": there is none. */
+void server_make_bearer_file(struct server *server, const struct login *login, const struct session *session,
+        char ret_path[static TOKEN_FILE_MAX + 1]);
+/* After a commit, before the reply: files of sessions that have ended go. */
+void server_tell_bearer_files(struct server *server, const struct effects *effects);
+usec_t server_bearer_files_due(const struct server *server);
+void server_tend_bearer_files(struct server *server);
 
 /* server_keys.c */
 /* To be called after the commit of a change that may concern keys, before it is told or answered: publishes

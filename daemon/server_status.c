@@ -48,6 +48,7 @@ static void remember_unkept(struct server *server, const struct effect *end) {
 
 void server_tell_status(struct server *server, const struct effects *effects) {
         tell_status(effects, server->service.status);
+        server_tell_bearer_files(server, effects);
         for (size_t i = 0; i < effects->n; i++)
                 if (effects->items[i].kind == EFFECT_END_NOT_KEPT)
                         remember_unkept(server, &effects->items[i]);
@@ -92,6 +93,7 @@ static void retry_done(struct change *change, void *userdata) {
 
         server->is_retrying = false;
         tell_status(&change->effects, server->service.status);
+        server_tell_bearer_files(server, &change->effects);
         if (change->result < 0) {
                 for (size_t i = 0; i < retry->ends.n; i++)
                         remember_unkept(server, &retry->ends.items[i]);
@@ -131,6 +133,7 @@ void server_beat(struct server *server) {
         if (r < 0)
                 log_line(LOG_ERR, "cannot read the store's last transaction: %s", strerror(-r));
         status_beat(server->service.status, server->now.wall, last_transaction);
+        server_watch_bearer_clock(server);
         if (server->turn)
                 retry_ends(server);
 }

@@ -25,6 +25,7 @@ struct service {
         uint64_t seen_generation; /* of the status page, when tokens_seen was empty */
         struct seal *seal;        /* of refresh tokens */
         struct names *names;      /* loop thread only */
+        int bearer_file_error;    /* negative errno: why token files that are wanted are not there */
         struct boot_id boot;
         usec_t started_boot;
         struct sid last_sid; /* the newest one minted or stored */

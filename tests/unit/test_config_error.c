@@ -64,7 +64,7 @@ static void test_what_is_no_lock_is_refused(void **state) {
 static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
         assert_error("[token]\nissuers = x\n",
                 "test.conf:2: issuers: unknown key; right in [token] are issuer, audience, typ, "
-                "key_lifetime, refresh_grace");
+                "key_lifetime, refresh_grace, token_file");
         assert_error("[daemon]\nx = y", "test.conf:2: x: unknown key; right in [daemon] are uncounted_keys");
         assert_policy_error("max-devices = 5",
                 "max-devices: unknown key; right in [policy] are users, groups, services, realm, enforce, "
