@@ -126,6 +126,7 @@ class Booted:
                        cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.chroot("ldconfig")
         self.chroot("systemd-sysusers")
+        self.chroot("journalctl", "--update-catalog")
         for file, line in _LINES:
             path = self.root / "etc/pam.d/sshd"
             text = path.read_text("utf-8")
