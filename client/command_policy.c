@@ -85,6 +85,7 @@ static void print_policy(struct sessjwt *c) {
         print_lifetime(c, "accessTtl", "access token");
         print_lifetime(c, "refreshTtl", ", refresh token");
         print_lifetime(c, "sessionTtl", ", session");
+        print_lifetime(c, "idleTtl", ", session that nobody uses");
         fputs("\nRoles: ", stdout);
         print_array(c, "roles", "none");
         print_text(c, "\nThe service is ", "class", ".\n");

@@ -76,6 +76,7 @@ static void put_policy(
         put_seconds(w, "accessTtl", policy->access_ttl);
         put_seconds(w, "refreshTtl", policy->refresh_ttl);
         put_seconds(w, "sessionTtl", policy->session_ttl);
+        put_seconds(w, "idleTtl", policy->idle_ttl);
         json_key(w, "roles");
         json_open_array(w);
         for (size_t i = 0; i < n_roles; i++)

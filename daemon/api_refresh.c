@@ -77,6 +77,7 @@ static int keep(struct request *q, const struct session *session) {
         q->session = *session;
         if (q->session.last_seen < q->now.wall)
                 q->session.last_seen = q->now.wall;
+        idle_use(&q->session.idle, q->now.boot);
         r = hash_current(q, &q->session, q->session.refresh.hash);
         if (r < 0)
                 return r;

@@ -169,7 +169,7 @@ int on_mint_token(struct request *q) {
         r = api_find_reset(q, &session);
         if (r < 0)
                 return r;
-        if (q->now.wall > session.last_seen + LAST_SEEN_STEP) {
+        if (q->now.wall > session.last_seen + LAST_SEEN_STEP || idle_wants_use(&session.idle, q->now.boot)) {
                 q->touched = session.sid;
                 q->has_touched = true;
         }

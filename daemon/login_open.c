@@ -55,6 +55,8 @@ static int make_session(const struct login *login, const struct limit_login *lim
                 /* By the time that tokens live by: none outlives its session. */
                 session.deadline_wall = status_time(login->service->status, now.wall) + policy->session_ttl;
         }
+        if (policy->idle_ttl && limits->exemption == EXEMPT_NOT)
+                idle_begin(&session.idle, policy->idle_ttl, now);
         device_source_ip(&device_facts, session.ip);
         snprintf(session.realm, sizeof(session.realm), "%s", frame->realm);
         snprintf(session.user, sizeof(session.user), "%s", frame->user);

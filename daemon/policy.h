@@ -43,6 +43,7 @@ struct policy {
         usec_t access_ttl;
         usec_t refresh_ttl;            /* 0: none */
         usec_t session_ttl;            /* 0: none */
+        usec_t idle_ttl;               /* 0: none */
         struct name_list exempt_users; /* `exempt = alice @wheel`: names, and groups behind @ */
         struct group_list exempt_groups;
         struct role_list roles;          /* of at most ROLES_MAX different names */

@@ -75,6 +75,12 @@ static const struct field session_fields[] = {
         U64(session, refresh.rotated_boot),
         U64(session, refresh.deadline_boot),
         BYTES(session, refresh.hash),
+        U64(session, idle.ttl),
+        U64(session, idle.used_boot),
+        U64(session, idle.look_boot),
+        U64(session, idle.looked_boot),
+        U64(session, idle.looked_wall),
+        U64(session, idle.terminal_wall),
 };
 
 static const struct field device_fields[] = {

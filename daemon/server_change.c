@@ -38,7 +38,7 @@ struct own_change {
         struct change change; /* first: the turn hands this back */
         struct leader_id leader;
         struct sid sid;
-        usec_t wall;
+        usec_t wall, boot;
 };
 
 static void own_change_done(struct change *change, void *userdata) {
@@ -188,9 +188,11 @@ static int touch_run(struct change *change, struct store_txn *txn) {
         r = store_find_session(txn, &own->sid, &session);
         if (r)
                 return r < 0 ? r : 0;
-        if (session.state != SESSION_LIVE || session.last_seen >= own->wall)
+        if (session.state != SESSION_LIVE)
                 return 0;
-        session.last_seen = own->wall;
+        if (session.last_seen < own->wall)
+                session.last_seen = own->wall;
+        idle_use(&session.idle, own->boot);
         r = store_put_session(txn, &session);
         return r < 0 ? r : 0;
 }
@@ -205,6 +207,7 @@ void server_note_touch(struct server *server, const struct sid *sid) {
                 return;
         if (own_change_post(server, &(struct own_change){ .change = { .run = touch_run, .done = touch_done },
                                             .sid = *sid,
-                                            .wall = server->now.wall }))
+                                            .wall = server->now.wall,
+                                            .boot = server->now.boot }))
                 server->n_touches++;
 }

@@ -33,6 +33,12 @@ int session_finish(struct session *session, enum session_end end) {
         return SESSION_BECAME_ENDED;
 }
 
+usec_t session_due(const struct session *session) {
+        usec_t look = session->idle.ttl > 0 ? session->idle.look_boot : USEC_NEVER;
+
+        return look < session->deadline_boot ? look : session->deadline_boot;
+}
+
 bool session_is_valid(const struct session *session, const struct boot_id *boot, usec_t boot_now) {
         if (session->state != SESSION_LIVE || !boot_id_equal(&session->leader.boot, boot))
                 return false;

@@ -9,6 +9,7 @@
 #include "client/protocol.h"
 #include "daemon/clock.h"
 #include "daemon/device.h"
+#include "daemon/idle.h"
 #include "daemon/refresh.h"
 #include "daemon/sid.h"
 
@@ -71,6 +72,7 @@ struct session {
         enum session_state state;
         enum session_end end;
         struct refresh_chain refresh;
+        struct idle idle;
 };
 
 enum session_outcome {
@@ -89,6 +91,10 @@ int session_end(struct session *session, enum session_end end, bool may_signal);
 /* Notes that the login is over (PAM close, death of the leader, reboot, lost): ended; an ending or ended
  * session keeps its own reason. Returns SESSION_BECAME_ENDED. */
 int session_finish(struct session *session, enum session_end end);
+
+/* When something is to be done about it if it still lives: its deadline, or a look whether it is idle.
+ * USEC_NEVER: nothing. Boot clock. */
+usec_t session_due(const struct session *session);
 
 /* Live, led by a process of this boot (no process outlives its boot, nor does a deadline on the boot clock
  * mean anything in another), and boot_now is before its deadline. */

@@ -105,7 +105,7 @@ int store_next_session_by_user(struct store_txn *txn, struct store_cursor *curso
 /* The sessions that one process leads. */
 int store_next_session_of_leader(struct store_txn *txn, const struct leader_id *leader,
         struct store_cursor *cursor, struct session *ret);
-/* The session with the earliest deadline_boot. STORE_NOT_FOUND if none has one. Only live sessions are in
+/* The session that is due first (session_due). STORE_NOT_FOUND if none is. Only live sessions are in
  * this index; those of an earlier boot stand among them until they are ended. */
 int store_first_deadline(struct store_txn *txn, struct session *ret);
 

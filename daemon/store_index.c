@@ -39,7 +39,7 @@ void index_key_leader_of(const struct session *session, struct index_key *ret) {
 
 void index_key_deadline_of(const struct session *session, struct index_key *ret) {
         ret->size = 0;
-        append_u64(ret, session->deadline_boot);
+        append_u64(ret, session_due(session));
         append(ret, session->sid.bytes, sizeof(session->sid.bytes));
 }
 

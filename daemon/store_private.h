@@ -5,7 +5,7 @@
  *   user      realm NUL user NUL kind id    -> record of a session, a device or an account (daemon/record.h)
  *   sid       sid                           -> realm NUL user
  *   leader    boot id, pid, start, sid      -> nothing
- *   deadline  usec on the boot clock, sid   -> nothing; live sessions with a deadline only
+ *   deadline  usec on the boot clock, sid   -> nothing; live sessions that are ever due (session_due)
  *   device    device's id                   -> realm NUL user
  *   owner     uid, realm NUL user           -> nothing; stays when the user's sessions are gone
  *   key       kid                           -> bytes of keyring
@@ -28,7 +28,7 @@
 #include "daemon/record.h"
 #include "daemon/store.h"
 
-#define STORE_SCHEMA_VERSION 5
+#define STORE_SCHEMA_VERSION 6
 
 enum database {
         DB_USER,
@@ -129,7 +129,7 @@ bool names_fit(const char *realm, const char *user);
  *
  * All -EBADMSG for one that cannot be read or is another key's. */
 
-/* Only live sessions have a row in the deadline index, and only those with a deadline. */
+/* Only live sessions have a row in the deadline index, and only those that are due at some time. */
 bool session_has_deadline(const struct session *session);
 int session_read(struct span key, struct span value, struct session *ret);
 /* By what its sid's row says of it; -EBADMSG also when that points to nothing. */

@@ -7,7 +7,7 @@
 /* ---- finding ---- */
 
 bool session_has_deadline(const struct session *session) {
-        return session->state == SESSION_LIVE && session->deadline_boot != USEC_NEVER;
+        return session->state == SESSION_LIVE && session_due(session) != USEC_NEVER;
 }
 
 int session_read(struct span key, struct span value, struct session *ret) {
@@ -177,7 +177,7 @@ static int move_deadline(struct store_txn *txn, const struct session *old, const
         int r;
 
         if (session_has_deadline(old) == session_has_deadline(session) &&
-                old->deadline_boot == session->deadline_boot)
+                session_due(old) == session_due(session))
                 return 0;
 
         r = remove_deadline(txn, old);

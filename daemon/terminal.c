@@ -3,9 +3,12 @@
 #include "daemon/terminal.h"
 
 #include <fcntl.h>
+#include <linux/kd.h>
+#include <linux/major.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -53,14 +56,14 @@ static dev_t terminal_device(unsigned long tty) {
         return makedev((tty >> 8) & 0xff, (tty & 0xff) | ((tty >> 12) & 0xfff00));
 }
 
-size_t terminal_tell(pid_t pid, uid_t uid, const char *line) {
+/* The terminals that the process or a descendant is controlled by, each once. */
+static size_t find_terminals(pid_t pid, dev_t ret[static TERMINALS_MAX]) {
         pid_t pids[DESCENDANTS_MAX + 1];
-        dev_t told[TERMINALS_MAX];
-        size_t n_told = 0, n_heard = 0, n_pids;
+        size_t n = 0, n_pids;
 
         pids[0] = pid;
         n_pids = 1 + process_descendants(pid, pids + 1, DESCENDANTS_MAX);
-        for (size_t i = 0; i < n_pids && n_told < TERMINALS_MAX; i++) {
+        for (size_t i = 0; i < n_pids && n < TERMINALS_MAX; i++) {
                 struct process process;
                 bool known = false;
                 dev_t device;
@@ -68,12 +71,53 @@ size_t terminal_tell(pid_t pid, uid_t uid, const char *line) {
                 if (process_read(pids[i], &process) < 0 || process.tty == 0)
                         continue;
                 device = terminal_device(process.tty);
-                for (size_t k = 0; k < n_told; k++)
-                        known |= told[k] == device;
-                if (known)
-                        continue;
-                told[n_told++] = device;
-                n_heard += terminal_write(device, uid, line);
+                for (size_t k = 0; k < n; k++)
+                        known |= ret[k] == device;
+                if (!known)
+                        ret[n++] = device;
         }
+        return n;
+}
+
+size_t terminal_tell(pid_t pid, uid_t uid, const char *line) {
+        dev_t devices[TERMINALS_MAX];
+        size_t n = find_terminals(pid, devices), n_heard = 0;
+
+        for (size_t i = 0; i < n; i++)
+                n_heard += terminal_write(devices[i], uid, line);
         return n_heard;
+}
+
+/* Whether keys go to the terminal: a console that a display draws on gets none (console_ioctl(2)). */
+static bool terminal_is_read(const char *path, dev_t device) {
+        _cleanup_(cleanup_close) int fd = -1;
+        int mode;
+
+        if (major(device) != TTY_MAJOR)
+                return true;
+        fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+        return fd >= 0 && ioctl(fd, KDGETMODE, &mode) == 0 && mode == KD_TEXT;
+}
+
+size_t terminal_last_read(pid_t pid, uid_t uid, usec_t *ret_wall) {
+        dev_t devices[TERMINALS_MAX];
+        size_t n = find_terminals(pid, devices), n_read = 0;
+        usec_t newest = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                char path[64];
+                struct stat st;
+                usec_t at;
+
+                if (!terminal_path(devices[i], path, sizeof(path)) || lstat(path, &st) < 0 ||
+                        !S_ISCHR(st.st_mode) || st.st_rdev != devices[i] || st.st_uid != uid ||
+                        !terminal_is_read(path, devices[i]))
+                        continue;
+                at = st.st_atim.tv_sec > 0 ? (usec_t) st.st_atim.tv_sec * USEC_PER_SEC : 0;
+                newest = at > newest ? at : newest;
+                n_read++;
+        }
+        if (n_read > 0)
+                *ret_wall = newest;
+        return n_read;
 }

@@ -83,7 +83,8 @@ def test_the_policy_that_applies_is_told_with_the_condition_that_each_earlier_on
                                    step("crew", held=["users", "groups", "services"])]
     assert reply["class"] == "counted" and reply["hasSession"] and "exempt" not in reply
     assert (reply["maxDevices"], reply["maxSessions"], reply["onLimit"]) == (1, 3, "evict-oldest")
-    assert (reply["accessTtl"], reply["refreshTtl"], reply["sessionTtl"]) == (1200, 0, 43200)
+    assert (reply["accessTtl"], reply["refreshTtl"]) == (1200, 0)
+    assert (reply["sessionTtl"], reply["idleTtl"]) == (43200, 0)
     assert reply["roles"] == ["manager"] and reply["terminate"] == "leader" and reply["enforce"]
     assert reply["fromOtherDevice"] == {"outcome": "allow"} and "fromSameDevice" not in reply
 

@@ -58,6 +58,7 @@ static inline struct session a_session(void) {
         memset(s.device.bytes, 0x22, sizeof(s.device.bytes));
         memset(s.leader.boot.bytes, 0x33, sizeof(s.leader.boot.bytes));
         s.refresh = (struct refresh_chain){ 0x11121314, 0x2122232425262728, 3, USEC_NEVER, { 0x77, 0x78 } };
+        s.idle = (struct idle){ 600, 0x3132333435363738, USEC_NEVER, 4, 5, 6 };
         return s;
 }
 

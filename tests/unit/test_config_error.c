@@ -68,7 +68,8 @@ static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
         assert_error("[daemon]\nx = y", "test.conf:2: x: unknown key; right in [daemon] are uncounted_keys");
         assert_policy_error("max-devices = 5",
                 "max-devices: unknown key; right in [policy] are users, groups, services, realm, enforce, "
-                "max_devices, max_sessions, on_limit, access_ttl, refresh_ttl, session_ttl, exempt, roles, "
+                "max_devices, max_sessions, on_limit, access_ttl, refresh_ttl, session_ttl, idle_ttl, "
+                "exempt, roles, "
                 "role_default, terminate");
         assert_policy_error("MAX_DEVICES = 5", "MAX_DEVICES: unknown key");
         assert_policy_error("max devices = 5", "max devices: unknown key");
@@ -144,6 +145,8 @@ static void test_what_is_no_time_span_is_refused(void **state) {
         assert_policy_error("session_ttl = 5 m", "session_ttl: '5 m' has no unit");
         assert_policy_error("session_ttl = 1h30m", "session_ttl: '1h30m' has no unit");
         assert_policy_error("session_ttl = 0x", "session_ttl: '0x' has no unit");
+        assert_policy_error("idle_ttl = 30", "idle_ttl: '30' has no unit s, m, h or d");
+        assert_policy_error("idle_ttl = 3651d", "idle_ttl: '3651d' is too long");
         assert_policy_error("session_ttl = 3651d", "session_ttl: '3651d' is too long");
         assert_policy_error(
                 "session_ttl = 999999999999999999d", "session_ttl: '999999999999999999d' is too long");

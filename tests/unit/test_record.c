@@ -59,6 +59,10 @@ static void assert_same_session(const struct session *a, const struct session *b
         assert_true(a->refresh.rotated_boot == b->refresh.rotated_boot);
         assert_true(a->refresh.deadline_boot == b->refresh.deadline_boot);
         assert_memory_equal(a->refresh.hash, b->refresh.hash, sizeof(a->refresh.hash));
+        assert_true(a->idle.ttl == b->idle.ttl && a->idle.used_boot == b->idle.used_boot);
+        assert_true(a->idle.look_boot == b->idle.look_boot && a->idle.looked_boot == b->idle.looked_boot);
+        assert_true(a->idle.looked_wall == b->idle.looked_wall);
+        assert_true(a->idle.terminal_wall == b->idle.terminal_wall);
 }
 
 static void assert_same_device(const struct device *a, const struct device *b) {

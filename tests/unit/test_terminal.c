@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 
 #include "daemon/terminal.h"
@@ -121,6 +122,38 @@ static void test_a_terminal_of_another_user_hears_nothing(void **state) {
         screen_close(&screen);
 }
 
+static void set_last_read(const struct screen *screen, time_t seconds) {
+        struct timespec times[2] = { { .tv_sec = seconds }, { .tv_nsec = UTIME_OMIT } };
+
+        assert_int_equal(futimens(screen->slave, times), 0);
+}
+
+static void test_the_newest_reading_of_its_terminals_is_found(void **state) {
+        struct screen screens[2] = { screen_open(getuid()), screen_open(getuid()) };
+        struct child child = child_start(child_has_two_at_screens, screens);
+        usec_t wall = 7;
+
+        set_last_read(&screens[0], 1700000000);
+        set_last_read(&screens[1], 1600000000);
+        assert_int_equal(terminal_last_read(child.pid, getuid(), &wall), 2);
+        assert_true(wall == UINT64_C(1700000000) * USEC_PER_SEC);
+        child_kill(&child);
+        for (int i = 0; i < 2; i++)
+                screen_close(&screens[i]);
+}
+
+static void test_what_is_read_at_anothers_terminal_is_no_reading(void **state) {
+        struct screen screen = screen_open(getuid());
+        struct child child = child_start(child_sits_at, &screen);
+        usec_t wall = 7;
+
+        assert_int_equal(terminal_last_read(child.pid, getuid() + 1, &wall), 0);
+        assert_int_equal(wall, 7);
+        child_kill(&child);
+        assert_int_equal(terminal_last_read(child.pid, getuid(), &wall), 0);
+        screen_close(&screen);
+}
+
 static void child_leaves_terminal(int fd, void *userdata) {
         if (setsid() < 0)
                 _exit(1);
@@ -217,6 +250,8 @@ int main(void) {
                 cmocka_unit_test(test_descendants_hear_it_each_terminal_once),
                 cmocka_unit_test(test_a_terminal_of_another_user_hears_nothing),
                 cmocka_unit_test(test_who_is_no_descendant_hears_nothing),
+                cmocka_unit_test(test_the_newest_reading_of_its_terminals_is_found),
+                cmocka_unit_test(test_what_is_read_at_anothers_terminal_is_no_reading),
                 cmocka_unit_test(test_a_login_without_a_terminal_and_one_that_is_gone_are_not_told),
                 cmocka_unit_test(test_nothing_in_a_line_ends_it_or_drives_the_terminal),
                 cmocka_unit_test(test_a_line_that_is_too_long_is_not_told),
