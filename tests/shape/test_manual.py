@@ -179,6 +179,28 @@ def test_every_signal_of_the_daemon_is_told():
     told(DAEMON_PAGE, "signal", signals, re.findall(r"SIG\w+", " ".join(heads)))
 
 
+def test_every_reason_of_an_end_is_told():
+    names = re.findall(r'\[END_\w+\] = "([\w-]+)"', read("daemon/session.c"))
+    part = read(DAEMON_PAGE).partition(".Ss How a session ends")[2].partition("\n.Ss ")[0]
+    told(DAEMON_PAGE, "reason", names, re.findall(r"^\.It Cm ([\w-]+)", part, re.M))
+
+
+def test_every_setting_of_the_unit_that_is_told_is_there():
+    settings = set(re.findall(r"^#?(\w+=)", read("systemd/sessjwtd.service.in"), re.M))
+    part = read(DAEMON_PAGE).partition(".Ss With systemd")[2].partition("\n.Ss ")[0]
+    named = re.findall(r"\b([A-Z]\w+=)", " ".join(re.findall(r"^\.It (.*)$", part, re.M)))
+    assert len(named) >= 8 and set(named) <= settings, set(named) - settings
+
+
+def test_the_limits_of_the_public_socket_are_told():
+    limits = dict(re.findall(r"^#define (\w+) +(\d+)", read("client/protocol.h"), re.M))
+    words = " ".join(read(DAEMON_PAGE).split())
+    assert (f"at most {limits['CONNECTIONS_PER_UID_MAX']} connections, all have {limits['CONNECTIONS_MAX']}; "
+            f"one that says nothing for {limits['IDLE_CONNECTION_SEC']} seconds") in words
+    assert (f"at most {int(limits['MESSAGE_MAX']) // 1024} KiB long, "
+            f"a reply {int(limits['REPLY_MAX']) >> 20} MiB") in words
+
+
 # ---- sessjwtd.conf(5) --------------------------------------------------------------------------------------
 
 def config_in(source):
