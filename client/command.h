@@ -61,6 +61,7 @@ int command_revoke(struct command *command);
 int command_logout(struct command *command);
 int command_logout_others(struct command *command);
 int command_logout_all(struct command *command);
+int command_reset(struct command *command);
 int command_token(struct command *command);
 int command_refresh(struct command *command);
 int command_verify(struct command *command);

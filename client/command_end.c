@@ -72,6 +72,13 @@ int command_logout_others(struct command *command) {
 }
 
 int command_logout_all(struct command *command) {
-        return report_many(command, sessjwt_revoke_all(command->c, command->user, command->realm),
-                "There was no session.");
+        const char *user = command->arguments[0] ? command->arguments[0] : command->user;
+
+        return report_many(
+                command, sessjwt_revoke_all(command->c, user, command->realm), "There was no session.");
+}
+
+int command_reset(struct command *command) {
+        return report_many(command, sessjwt_reset_user(command->c, command->arguments[0], command->realm),
+                "There was no session; no token of before counts any more.");
 }

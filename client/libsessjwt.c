@@ -42,6 +42,7 @@ enum method_number {
         REVOKE_SESSION,
         REVOKE_OTHERS,
         REVOKE_ALL,
+        RESET_USER,
         EXPLAIN_POLICY,
         LIST_KEYS,
         ROTATE_KEY,
@@ -65,6 +66,7 @@ static const struct method {
         [REVOKE_SESSION] = { SESSJWT_INTERFACE ".RevokeSession", true, false },
         [REVOKE_OTHERS] = { SESSJWT_INTERFACE ".RevokeOthers", true, false },
         [REVOKE_ALL] = { SESSJWT_INTERFACE ".RevokeAll", true, false },
+        [RESET_USER] = { SESSJWT_INTERFACE ".ResetUser", true, false },
         [EXPLAIN_POLICY] = { SESSJWT_INTERFACE ".ExplainPolicy", false, false },
         [LIST_KEYS] = { SESSJWT_INTERFACE ".ListKeys", false, false },
         [ROTATE_KEY] = { SESSJWT_INTERFACE ".RotateKey", true, false },
@@ -360,6 +362,13 @@ int sessjwt_explain_policy(struct sessjwt *c, const char *user, const char *serv
                 { "realm", realm, OPTIONAL }, { 0 } };
 
         return call(c, EXPLAIN_POLICY, arguments);
+}
+
+int sessjwt_reset_user(struct sessjwt *c, const char *user, const char *realm) {
+        const struct argument arguments[] = { { "user", user, REQUIRED }, { "realm", realm, OPTIONAL },
+                { 0 } };
+
+        return call(c, RESET_USER, arguments);
 }
 
 int sessjwt_list_keys(struct sessjwt *c) {

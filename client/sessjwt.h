@@ -147,9 +147,13 @@ int sessjwt_revoke_session(struct sessjwt *c, const char *session_id, const char
 /* Ends all your sessions but the one you are in. Read "sessions", "revokedCount". */
 int sessjwt_revoke_others(struct sessjwt *c);
 
-/* Ends all your sessions, the one you are in included; those of user in realm (each or NULL) for admins.
- * Read "sessions", "revokedCount". */
+/* Resets you: ends all your sessions, the one you are in included, and no token that you ever had counts any
+ * more; the same of user in realm (each or NULL) for admins. Read "sessions", "revokedCount". */
 int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm);
+
+/* The same of a user by name, for admins: SESSJWT_E_USER_NOT_FOUND when nothing is known of him. realm: his,
+ * or NULL for the caller's. */
+int sessjwt_reset_user(struct sessjwt *c, const char *user, const char *realm);
 
 /* Which policy applies to a login of user by service (or NULL: sshd) in realm (or NULL), why, and what it
  * would meet now (for admins). Read "policy", "considered" and "fromOtherDevice.outcome"; the interface

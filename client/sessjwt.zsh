@@ -22,6 +22,7 @@ _sessjwt_verbs() {
                 'logout:end the session this runs in'
                 'logout-others:end all my sessions but this one'
                 'logout-all:end all my sessions'
+                'reset:end all sessions and tokens of a user'
                 'token:print a fresh access token'
                 'refresh:trade a refresh token for a fresh pair'
                 'verify:is the token good now?'
@@ -42,7 +43,8 @@ _sessjwt() {
                 revoke "SID --reason"
                 logout ""
                 logout-others ""
-                logout-all "--user --realm"
+                logout-all "USER --user --realm"
+                reset "USER --realm"
                 token "SID --audience --refresh"
                 refresh "FILE"
                 verify "FILE --audience --realm --role"

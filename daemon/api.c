@@ -22,6 +22,7 @@ static const struct method methods[] = {
         { "org.sessjwt.RevokeSession", OWNER, CHANGES, on_revoke_session, NULL },
         { "org.sessjwt.RevokeOthers", OWNER, CHANGES, on_revoke_others, NULL },
         { "org.sessjwt.RevokeAll", OWNER, CHANGES, on_revoke_all, NULL },
+        { "org.sessjwt.ResetUser", ADMIN, CHANGES, on_reset_user, NULL },
         { "org.sessjwt.ExplainPolicy", ADMIN, READS, on_explain_policy, NULL },
         { "org.sessjwt.ListKeys", ROOT, READS, on_list_keys, NULL },
         { "org.sessjwt.RotateKey", ROOT, CHANGES, on_rotate_key, NULL },

@@ -32,7 +32,7 @@ struct method {
 
 /* What a handler may say besides 0. Each meets its Varlink error in api_write_error. */
 enum api_outcome {
-        API_AGAIN = 1, /* not done: call the handler again in another round */
+        API_AGAIN = 1, /* not done: call the handler again in another round; of a change: in another turn */
         API_INTERFACE_NOT_FOUND,
         API_METHOD_NOT_FOUND,
         API_INVALID_PARAMETER,
@@ -109,6 +109,19 @@ int api_mint(struct request *q, const struct session *session, const char *audie
 /* Tokens live by the status page's time, as for every verifier: a clock that is set back revives none. */
 usec_t api_token_time(const struct request *q);
 
+/* ---- walks, and a session as its object: api_session.c ---- */
+
+/* A row that is not of the walk, or not the caller's to see. It counts as one of a slice: what is looked at
+ * takes the loop's time, not what is shown. */
+enum { WALK_PASSES_OVER = STORE_END + 1 };
+
+/* Another's name is for admins. For others: their own name is one under which their uid has a session;
+ * whether any other exists is not told. 0, API_PERMISSION_DENIED, API_REALM_NOT_FOUND or negative errno. */
+int walk_prepare(struct request *q, const char *user, const char *realm, bool all, struct walk *ret);
+/* 0, STORE_END, WALK_PASSES_OVER or negative errno. */
+int walk_next(struct request *q, const struct walk *walk, struct store_cursor *cursor, struct session *ret);
+void api_put_session(struct json_writer *w, const struct session *session, bool is_current);
+
 /* ---- lists: api_list.c ---- */
 
 enum { LIST_FULL = 1 };
@@ -136,6 +149,7 @@ int on_get_session(struct request *q);
 int on_revoke_session(struct request *q);
 int on_revoke_others(struct request *q);
 int on_revoke_all(struct request *q);
+int on_reset_user(struct request *q);
 int on_explain_policy(struct request *q);
 int on_list_keys(struct request *q);
 int on_rotate_key(struct request *q);

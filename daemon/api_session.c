@@ -7,8 +7,7 @@
 
 #include "daemon/ending.h"
 
-#define SESSION_TEXT_MAX     8192 /* a session as JSON, every byte of its names escaped */
-#define ENDED_SESSIONS_SHOWN 64
+#define SESSION_TEXT_MAX 8192 /* a session as JSON, every byte of its names escaped */
 
 /* ---- a session as its object ---- */
 
@@ -28,7 +27,7 @@ static void put_methods(struct json_writer *w, uint32_t methods) {
         json_close_array(w);
 }
 
-static void put_session(struct json_writer *w, const struct session *session, bool is_current) {
+void api_put_session(struct json_writer *w, const struct session *session, bool is_current) {
         char sid[SID_TEXT_MAX + 1], device[DEVICE_ID_TEXT_SIZE];
 
         sid_write(&session->sid, sid);
@@ -77,22 +76,7 @@ static const struct message_field list_fields[] = {
         { 0 },
 };
 
-/* A row that is not of the walk, or not the caller's to see. It counts as one of a slice: what is looked at
- * takes the loop's time, not what is shown. */
-enum { WALK_PASSES_OVER = STORE_END + 1 };
-
-/* Whose sessions are walked: all, those of a name (admins), or those of the caller's uid, of one name if
- * he has several. */
-struct walk {
-        bool all;
-        bool by_name;
-        const char *user; /* "": any */
-        char realm[REALM_MAX + 1];
-        bool any_realm;
-};
-
-static int walk_next(
-        struct request *q, const struct walk *walk, struct store_cursor *cursor, struct session *ret) {
+int walk_next(struct request *q, const struct walk *walk, struct store_cursor *cursor, struct session *ret) {
         int r;
 
         if (walk->all)
@@ -110,10 +94,8 @@ static int walk_next(
         return api_may_act_on(q, ret->uid) ? 0 : WALK_PASSES_OVER;
 }
 
-/* Another's name is for admins. For others: their own name is one under which their uid has a session;
- * whether any other exists is not told. */
-static int walk_prepare(struct request *q, const char *user, const char *realm, bool all, struct walk *ret) {
-        struct walk walk = { .user = user, .all = all, .any_realm = all && !*realm };
+int walk_prepare(struct request *q, const char *user, const char *realm, bool all, struct walk *ret) {
+        struct walk walk = { .all = all, .any_realm = all && !*realm };
         const struct realm *found;
         struct store_cursor cursor = { 0 };
         struct session session;
@@ -121,6 +103,7 @@ static int walk_prepare(struct request *q, const char *user, const char *realm, 
 
         if (all && !q->peer.is_admin)
                 return API_PERMISSION_DENIED;
+        snprintf(walk.user, sizeof(walk.user), "%s", user);
         if (!walk.any_realm) {
                 r = api_find_realm(q, realm, &found);
                 if (r)
@@ -171,7 +154,7 @@ int on_list_sessions(struct request *q) {
                 if (r == STORE_END)
                         return list_end(q, "session", "sessions");
                 json_writer_init(&row, text, sizeof(text));
-                put_session(&row, &session, has_current && sid_compare(&current.sid, &session.sid) == 0);
+                api_put_session(&row, &session, has_current && sid_compare(&current.sid, &session.sid) == 0);
                 r = json_writer_finish(&row, &size);
                 if (r < 0)
                         return r;
@@ -221,7 +204,7 @@ int on_get_session(struct request *q) {
         if (r)
                 return r;
         json_key(&q->reply, "session");
-        put_session(&q->reply, &session, is_callers(q, &session));
+        api_put_session(&q->reply, &session, is_callers(q, &session));
         return 0;
 }
 
@@ -253,68 +236,7 @@ int on_revoke_session(struct request *q) {
         if (r < 0)
                 return r;
         json_key(&q->reply, "session");
-        put_session(&q->reply, &session, is_current);
+        api_put_session(&q->reply, &session, is_current);
         json_member_integer(&q->reply, "revokedCount", was_live);
         return 0;
-}
-
-/* Ends all of a walk but one, and writes those that ended, as many as are shown. */
-static int end_walk(struct request *q, const struct walk *walk, const struct sid *but, enum session_end end,
-        const char *note) {
-        struct store_cursor cursor = { 0 };
-        struct session session;
-        int64_t n = 0;
-        int r;
-
-        json_key(&q->reply, "sessions");
-        json_open_array(&q->reply);
-        while ((r = walk_next(q, walk, &cursor, &session)) != STORE_END) {
-                if (r < 0)
-                        return r;
-                if (r == WALK_PASSES_OVER || session.state != SESSION_LIVE ||
-                        (but && sid_compare(&session.sid, but) == 0))
-                        continue;
-                r = end_session(q, &session, end, note);
-                if (r < 0)
-                        return r;
-                if (n++ < ENDED_SESSIONS_SHOWN)
-                        put_session(&q->reply, &session, false);
-        }
-        json_close_array(&q->reply);
-        json_member_integer(&q->reply, "revokedCount", n);
-        if (n > ENDED_SESSIONS_SHOWN)
-                json_member_bool(&q->reply, "truncated", true);
-        return 0;
-}
-
-static const struct message_field no_fields[] = { { 0 } };
-
-int on_revoke_others(struct request *q) {
-        struct walk walk = { 0 };
-        struct session current;
-        int r;
-
-        r = api_read(q, no_fields, NULL);
-        if (r)
-                return r;
-        r = api_find_callers_session(q, &current);
-        if (r)
-                return r;
-        walk.user = current.user;
-        snprintf(walk.realm, sizeof(walk.realm), "%s", current.realm);
-        return end_walk(q, &walk, &current.sid, END_REVOKED, "you signed out your other sessions");
-}
-
-int on_revoke_all(struct request *q) {
-        struct list_params p = { 0 };
-        struct walk walk;
-        int r;
-
-        r = api_read(q, (const struct message_field[]){ list_fields[0], list_fields[1], { 0 } }, &p);
-        if (r)
-                return r;
-        r = walk_prepare(q, p.user, p.realm, false, &walk);
-        if (r)
-                return r;
-        return end_walk(q, &walk, NULL, END_REVOKED, "all sessions were signed out");
 }

@@ -26,6 +26,8 @@ enum effect_kind {
         EFFECT_KEY_ROTATED, /* it signs from now on */
         EFFECT_KEY_GONE,    /* its last token has expired */
         EFFECT_KEY_REVOKED,
+        EFFECT_USER_RESET,      /* no token of before counts; of session only realm, user and uid */
+        EFFECT_SESSION_RENEWED, /* kept by a reset, under another status index */
 };
 
 /* Who wanted it. */
@@ -39,6 +41,7 @@ struct effect {
         bool is_over;           /* the login is over by itself: its leader has gone or has closed */
         usec_t wall;            /* when; 0 until effects_stamp */
         struct session session; /* as it is after the change */
+        uint64_t former_index;  /* EFFECT_SESSION_RENEWED: its status index until now */
         char note[EFFECT_NOTE_MAX +
                   1]; /* for people: from where the evicting login came, the reason given, … */
 };

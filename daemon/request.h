@@ -23,6 +23,31 @@ struct list {
         size_t held_size;
 };
 
+/* Whose sessions are walked: all, those of a name (admins), or those of the caller's uid, of one name if he
+ * has several. */
+struct walk {
+        bool all;
+        bool by_name;
+        char user[USER_MAX + 1]; /* "": any */
+        char realm[REALM_MAX + 1];
+        bool any_realm;
+};
+
+/* How far a change has come that takes several turns, since each takes a bounded time: its handler puts what
+ * one turn may do and returns API_AGAIN; that is kept, and told; then it is called again. */
+struct progress {
+        bool has_begun;
+        struct walk walk;
+        struct store_cursor cursor;
+        struct sid newest; /* session when it began: it is not about later ones */
+        struct sid but;    /* not about this one either */
+        bool has_but;
+        char reset_user[USER_MAX + 1]; /* whose reset was noted last */
+        usec_t reset_at;
+        int64_t n_ended;
+        struct json_writer reply; /* as far as it is written */
+};
+
 struct request {
         struct change change; /* first: the turn hands this back */
         struct service *service;
@@ -55,6 +80,9 @@ struct request {
         int (*answer)(struct request *q);
         struct session session;
         usec_t reset_at; /* of the session's user, as api_find_reset found it */
+
+        struct progress progress; /* of this turn: for the handler, who zeroes nothing */
+        struct progress kept;     /* of the turns before, from which one that is run again starts afresh */
 
         int (*when_known)(struct request *q); /* the handler that waits for names, to be called again */
         usec_t waits_until;                   /* awake */

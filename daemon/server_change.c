@@ -1,14 +1,17 @@
-/* server_change: changes that come back from the turn, and those that nobody asked for: leaders that went,
- * deadlines, notes of use. */
+/* server_change: changes that come back from the turn: those of the public socket, and those that nobody
+ * asked for: leaders that went, deadlines, notes of use. */
 #include "daemon/server_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/cleanup.h"
+#include "daemon/api.h"
 #include "daemon/ending.h"
 #include "daemon/expiry.h"
+#include "daemon/hook.h"
 #include "daemon/log.h"
 #include "daemon/tell.h"
 
@@ -33,7 +36,87 @@ void server_take_done(struct server *server) {
         }
 }
 
-/* A change that the daemon posts by itself. */
+/* ---- what callers of the public socket want ---- */
+
+static int run_change(struct change *change, struct store_txn *txn) {
+        struct request *q = (struct request *) change;
+        int r;
+
+        q->txn = txn;
+        q->now = clock_now();
+        q->answer = NULL;
+        q->progress = q->kept;
+        if (q->kept.has_begun)
+                q->reply = q->kept.reply;
+        else
+                request_begin_reply(q);
+        r = q->method->handler(q);
+        q->progress.has_begun = true;
+        q->progress.reply = q->reply;
+        return r;
+}
+
+/* One that is not done goes on in another turn, behind what others want; whether its caller still listens or
+ * not, because what it has begun would be half of it. */
+static void go_on_with_change(struct server *server, struct request *q) {
+        if (server->is_stopping) {
+                server_answer(server, q, -ECANCELED);
+                request_free(&q);
+                return;
+        }
+        q->kept = q->progress;
+        effects_clear(&q->change.effects);
+        server_post_change(server, q);
+}
+
+/* An outcome (> 0) of a handler leaves what it put in the turn; handlers decide before they put. */
+void server_change_done(struct change *change, void *userdata) {
+        struct request *q = (struct request *) change;
+        struct server *server = userdata;
+        int no_pidfd = -1, r;
+
+        server_tell_status(server, &change->effects);
+        r = server_keys_done(server, &change->effects);
+        if (r < 0) {
+                snprintf(q->detail, sizeof(q->detail), "%s", strerror(-r));
+                change->result = API_NOT_PUBLISHED;
+        }
+        tell_events(&change->effects);
+        tell_leaders(&change->effects, server->leaders, &no_pidfd);
+        /* What is signed now is signed by the key of now: that of its arrival may have been revoked since. */
+        keyring_free(&q->keyring);
+        q->keyring = keyring_ref(server->service.keyring);
+        if (change->result == 0 && q->answer)
+                change->result = q->answer(q);
+        if (api_must_wait(change->result)) {
+                tell_logins(&change->effects, server->leaders, server->now.boot);
+                server_suspend(server, q, change->result, q->answer);
+                return;
+        }
+        if (change->result == API_AGAIN) {
+                tell_logins(&change->effects, server->leaders, server->now.boot);
+                HOOK("between-turns");
+                go_on_with_change(server, q);
+                return;
+        }
+        HOOK("before-reply");
+        server_answer(server, q, change->result);
+        HOOK("after-reply");
+        tell_logins(&change->effects, server->leaders, server->now.boot);
+        request_free(&q);
+}
+
+void server_post_change(struct server *server, struct request *q) {
+        q->change.lane = LANE_PUBLIC;
+        q->change.ends_stand = true;
+        q->change.uid = q->peer.uid;
+        q->change.run = run_change;
+        q->change.done = server_change_done;
+        turn_post(server->turn, &q->change);
+}
+
+/* ---- what the daemon wants by itself ---- */
+
 struct own_change {
         struct change change; /* first: the turn hands this back */
         struct leader_id leader;

@@ -13,7 +13,6 @@
 #include "daemon/api.h"
 #include "daemon/hook.h"
 #include "daemon/log.h"
-#include "daemon/tell.h"
 
 #define CHANGE_REPLY_SIZE MESSAGE_MAX
 #define IDLE_TIME         (IDLE_CONNECTION_SEC * USEC_PER_SEC)
@@ -107,6 +106,7 @@ static void prepare_request(struct server *server, struct connection *connection
         q->emit_userdata = &connection->stream;
         q->signature_checks = &server->signature_checks;
         q->has_touched = false;
+        q->kept = (struct progress){ 0 };
         q->slot = connection->slot;
         q->generation = connection->generation;
         request_begin_reply(q);
@@ -124,56 +124,6 @@ int server_read(struct server *server, struct request *q, int (*handler)(struct 
                 server_note_touch(server, &q->touched);
         q->has_touched = false;
         return r;
-}
-
-static int run_change(struct change *change, struct store_txn *txn) {
-        struct request *q = (struct request *) change;
-
-        q->txn = txn;
-        q->now = clock_now();
-        q->answer = NULL;
-        request_begin_reply(q);
-        return q->method->handler(q);
-}
-
-/* An outcome (> 0) of a handler leaves what it put in the turn; handlers decide before they put. */
-void server_change_done(struct change *change, void *userdata) {
-        struct request *q = (struct request *) change;
-        struct server *server = userdata;
-        int no_pidfd = -1, r;
-
-        server_tell_status(server, &change->effects);
-        r = server_keys_done(server, &change->effects);
-        if (r < 0) {
-                snprintf(q->detail, sizeof(q->detail), "%s", strerror(-r));
-                change->result = API_NOT_PUBLISHED;
-        }
-        tell_events(&change->effects);
-        tell_leaders(&change->effects, server->leaders, &no_pidfd);
-        /* What is signed now is signed by the key of now: that of its arrival may have been revoked since. */
-        keyring_free(&q->keyring);
-        q->keyring = keyring_ref(server->service.keyring);
-        if (change->result == 0 && q->answer)
-                change->result = q->answer(q);
-        if (api_must_wait(change->result)) {
-                tell_logins(&change->effects, server->leaders, server->now.boot);
-                server_suspend(server, q, change->result, q->answer);
-                return;
-        }
-        HOOK("before-reply");
-        server_answer(server, q, change->result);
-        HOOK("after-reply");
-        tell_logins(&change->effects, server->leaders, server->now.boot);
-        request_free(&q);
-}
-
-void server_post_change(struct server *server, struct request *q) {
-        q->change.lane = LANE_PUBLIC;
-        q->change.ends_stand = true;
-        q->change.uid = q->peer.uid;
-        q->change.run = run_change;
-        q->change.done = server_change_done;
-        turn_post(server->turn, &q->change);
 }
 
 static int begin_change(struct server *server, struct connection *connection, const char *text, size_t size) {

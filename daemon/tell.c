@@ -65,8 +65,11 @@ void tell_status(const struct effects *effects, struct status *status) {
         for (size_t i = 0; i < effects->n; i++)
                 if (effects_is_end(&effects->items[i]))
                         status_set(status, effects->items[i].session.status_index, STATUS_INVALID);
+                else if (effects->items[i].kind == EFFECT_SESSION_RENEWED)
+                        status_set(status, effects->items[i].former_index, STATUS_INVALID);
         for (size_t i = 0; i < effects->n; i++)
-                if (effects->items[i].kind == EFFECT_SESSION_OPENED)
+                if (effects->items[i].kind == EFFECT_SESSION_OPENED ||
+                        effects->items[i].kind == EFFECT_SESSION_RENEWED)
                         status_set(status, effects->items[i].session.status_index, STATUS_VALID);
         HOOK("after-status");
 }
@@ -109,6 +112,7 @@ void tell_line(const struct session *session, const char *note, char ret[static 
                 [END_DEVICE_REMOVED] = "this device was removed",
                 [END_EXPIRED] = "it has reached its longest time",
                 [END_REFRESH_REUSE] = "one of its refresh tokens came a second time, as if stolen",
+                [END_ACCOUNT_RESET] = "all sign-ins of this account were ended",
                 [END_IDLE] = "it was idle for too long",
                 [END_USER_GONE] = "this account is not there any more",
         };

@@ -171,18 +171,34 @@ def test_logout_ends_the_session_it_runs_in():
     assert daemon.calls[-1] == ("RevokeSession", {"sessionId": SID, "reason": "logout"})
 
 
+def ended(count):
+    """What calls that end many are answered."""
+    return {"parameters": {"sessions": [], "revokedCount": count}}
+
+
 def test_logout_others_and_all_count():
-    def ended(count):
-        return {"parameters": {"sessions": [], "revokedCount": count}}
     says(Canned(RevokeOthers=ended(0)).run("logout-others"), 0, "There was no other session.\n")
     says(Canned(RevokeOthers=ended(1)).run("logout-others"), 0, "Ended 1 session.\n")
     daemon = Canned(RevokeAll=ended(3))
     says(daemon.run("logout-all"), 0, "Ended 3 sessions.\n")
     says(daemon.run("logout-all", "--user", "bob", "--realm", "r", "-j"), 0,
          '{"sessions":[],"revokedCount":3}\n')
-    assert daemon.calls == [("RevokeAll", {}), ("RevokeAll", {"user": "bob", "realm": "r"})]
+    says(daemon.run("logout-all", "bob"), 0, "Ended 3 sessions.\n")
+    assert daemon.calls == [("RevokeAll", {}), ("RevokeAll", {"user": "bob", "realm": "r"}),
+                            ("RevokeAll", {"user": "bob"})]
     says(Canned(RevokeOthers=error("NoSession")).run("logout-others"), 1, "",
          "sessjwt: You are in no session: name one.\n")
+
+
+def test_reset_names_its_user():
+    daemon = Canned(ResetUser=ended(1))
+    says(daemon.run("reset", "bob", "--realm", "r"), 0, "Ended 1 session.\n")
+    assert daemon.calls == [("ResetUser", {"user": "bob", "realm": "r"})]
+    says(Canned(ResetUser=ended(0)).run("reset", "bob"), 0,
+         "There was no session; no token of before counts any more.\n")
+    says(Canned(ResetUser=error("UserNotFound", user="bo\x1bb")).run("reset", "bob"), 1, "",
+         "sessjwt: There is no such user: bo\\x1bb\n")
+    assert daemon.run("reset").returncode == 2
 
 
 def test_what_the_daemon_refuses_is_said_with_its_detail_escaped():

@@ -175,7 +175,7 @@ def test_an_admin_ends_all_sessions_of_a_user():
     carol = {PamLogin(host, "carol", rhost=f"192.0.2.{last}").sid for last in (50, 51)}
     reply = Varlink(daemon, user="bob").call("RevokeAll", user="carol")
     assert reply["revokedCount"] == 2 and sids(reply) == carol
-    assert {session["endReason"] for session in reply["sessions"]} == {"revoked"}
+    assert {session["endReason"] for session in reply["sessions"]} == {"account-reset"}
     assert {alice.sid, root.sid} <= everybody()
 
 

@@ -19,11 +19,12 @@ static void test_each_method_sends_its_name_and_its_parameters(void **state) {
                 "{\"method\":\"org.sessjwt.RevokeSession\",\"parameters\":{\"sessionId\":\"s1\",\"reason\":"
                 "\"x\"}}",
                 "{\"method\":\"org.sessjwt.RevokeAll\",\"parameters\":{\"user\":\"u\",\"realm\":\"r\"}}",
+                "{\"method\":\"org.sessjwt.ResetUser\",\"parameters\":{\"user\":\"u\",\"realm\":\"r\"}}",
         };
 
         SERVE(s, { ACCEPT }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" },
                 { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ },
-                { WRITE, "{}" }, { READ }, { WRITE, "{}" });
+                { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" });
         assert_int_equal(sessjwt_introspect(s->c, "t", "a", "r", (const char *const[]){ "x", "y\"" }, 2), 0);
         assert_int_equal(sessjwt_mint_token(s->c, "s1", "a"), 0);
         assert_int_equal(sessjwt_issue_refresh_token(s->c, "s1"), 0);
@@ -33,9 +34,10 @@ static void test_each_method_sends_its_name_and_its_parameters(void **state) {
         assert_int_equal(sessjwt_get_session(s->c, "s1"), 0);
         assert_int_equal(sessjwt_revoke_session(s->c, "s1", "x"), 0);
         assert_int_equal(sessjwt_revoke_all(s->c, "u", "r"), 0);
+        assert_int_equal(sessjwt_reset_user(s->c, "u", "r"), 0);
         server_end(s);
-        assert_int_equal(s->n_calls, 8);
-        for (size_t i = 0; i < 8; i++)
+        assert_int_equal(s->n_calls, 9);
+        for (size_t i = 0; i < 9; i++)
                 assert_string_equal(s->calls[i], expected[i]);
 }
 
@@ -144,34 +146,39 @@ static void test_an_argument_that_is_not_utf8_is_refused(void **state) {
 
 /* ---- errors ------------------------------------------------------------------------------------------ */
 
+static const struct step error_steps[] = {
+#define ERROR(name, params)                                                                                  \
+        { READ }, {                                                                                          \
+                WRITE, "{\"error\":\"" name "\",\"parameters\":" params "}"                                  \
+        }
+        { ACCEPT },
+        ERROR("org.varlink.service.InterfaceNotFound", "{\"interface\":\"d\"}"),
+        ERROR("org.varlink.service.MethodNotFound", "{\"method\":\"d\"}"),
+        ERROR("org.varlink.service.MethodNotImplemented", "{\"method\":\"d\"}"),
+        ERROR("org.varlink.service.InvalidParameter", "{\"parameter\":\"d\"}"),
+        ERROR("org.sessjwt.SessionNotFound", "{\"sessionId\":\"d\"}"),
+        ERROR("org.sessjwt.SessionEnded", "{\"sessionId\":\"x\",\"endReason\":\"d\"}"),
+        ERROR("org.sessjwt.RealmNotFound", "{\"realm\":\"d\"}"),
+        ERROR("org.sessjwt.StoreUnavailable", "{\"reason\":\"d\"}"),
+        ERROR("org.sessjwt.ConfigurationInvalid", "{\"message\":\"d\"}"),
+        ERROR("org.sessjwt.TooManyKeys", "{\"limit\":32}"),
+        ERROR("org.sessjwt.NotPublished", "{\"reason\":\"d\"}"),
+        ERROR("org.sessjwt.RefreshTokenReused", "{\"sessionId\":\"d\"}"),
+        ERROR("org.sessjwt.RefreshTokenExpired", "{\"sessionId\":\"d\"}"),
+        ERROR("org.sessjwt.InvalidRefreshToken", "{}"),
+        ERROR("org.sessjwt.NamesUnavailable", "{}"),
+        ERROR("org.sessjwt.UserNotFound", "{\"user\":\"d\"}"),
+        ERROR("org.sessjwt.PermissionDenied", "{}"), /* not ours: it is the service's */
+        ERROR("org.varlink.service.PermissionDenied", "{}"),
+        ERROR("org.varlink.service.ExpectedMore", "{}"),
+        ERROR("org.sessjwt.NoSession", "{}"),
+        ERROR("org.sessjwt.SessionNotFound", "{}"),
+        ERROR("org.sessjwt.SessionNotFound", "{\"sessionId\":[]}"),
+        { END },
+};
+
 static void test_each_error_of_the_interface_has_its_number_and_its_detail(void **state) {
         struct server *s = *state;
-        static const struct step steps[] = {
-#define ERROR(name, params) { READ }, { WRITE, "{\"error\":\"" name "\",\"parameters\":" params "}" }
-                { ACCEPT },
-                ERROR("org.varlink.service.InterfaceNotFound", "{\"interface\":\"d\"}"),
-                ERROR("org.varlink.service.MethodNotFound", "{\"method\":\"d\"}"),
-                ERROR("org.varlink.service.MethodNotImplemented", "{\"method\":\"d\"}"),
-                ERROR("org.varlink.service.InvalidParameter", "{\"parameter\":\"d\"}"),
-                ERROR("org.sessjwt.SessionNotFound", "{\"sessionId\":\"d\"}"),
-                ERROR("org.sessjwt.SessionEnded", "{\"sessionId\":\"x\",\"endReason\":\"d\"}"),
-                ERROR("org.sessjwt.RealmNotFound", "{\"realm\":\"d\"}"),
-                ERROR("org.sessjwt.StoreUnavailable", "{\"reason\":\"d\"}"),
-                ERROR("org.sessjwt.ConfigurationInvalid", "{\"message\":\"d\"}"),
-                ERROR("org.sessjwt.TooManyKeys", "{\"limit\":32}"),
-                ERROR("org.sessjwt.NotPublished", "{\"reason\":\"d\"}"),
-                ERROR("org.sessjwt.RefreshTokenReused", "{\"sessionId\":\"d\"}"),
-                ERROR("org.sessjwt.RefreshTokenExpired", "{\"sessionId\":\"d\"}"),
-                ERROR("org.sessjwt.InvalidRefreshToken", "{}"),
-                ERROR("org.sessjwt.NamesUnavailable", "{}"),
-                ERROR("org.sessjwt.PermissionDenied", "{}"), /* not ours: it is the service's */
-                ERROR("org.varlink.service.PermissionDenied", "{}"),
-                ERROR("org.varlink.service.ExpectedMore", "{}"),
-                ERROR("org.sessjwt.NoSession", "{}"),
-                ERROR("org.sessjwt.SessionNotFound", "{}"),
-                ERROR("org.sessjwt.SessionNotFound", "{\"sessionId\":[]}"),
-                { END },
-        };
         static const struct {
                 int number;
                 const char *detail;
@@ -191,6 +198,7 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
                 { SESSJWT_E_REFRESH_TOKEN_EXPIRED, "d" },
                 { SESSJWT_E_INVALID_REFRESH_TOKEN, NULL },
                 { SESSJWT_E_NAMES_UNAVAILABLE, NULL },
+                { SESSJWT_E_USER_NOT_FOUND, "d" },
                 { SESSJWT_E_OTHER, "org.sessjwt.PermissionDenied" },
                 { SESSJWT_E_PERMISSION_DENIED, NULL },
                 { SESSJWT_E_EXPECTED_MORE, NULL },
@@ -199,7 +207,7 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
                 { SESSJWT_E_SESSION_NOT_FOUND, NULL },
         };
 
-        server_start(s, steps);
+        server_start(s, error_steps);
         for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
                 const char *detail;
 
