@@ -63,11 +63,14 @@ def as_root(line):
 
 def test_root_s_examples_of_the_command():
     login = PamLogin(host, "alice")
-    (show, end), = lines_of("client/sessjwt.1", "#")
+    (show, end), (policy, rotate, keys) = lines_of("client/sessjwt.1", "#")
     assert login.sid[-8:] in as_root(show)
     assert "8d5747bc" in end and as_root(end.replace("8d5747bc", login.sid[-8:])).startswith("Ended session")
     assert sessions.ends(login.sid) == ["revoked"]
     daemon.wait_for_log("lost laptop")
+    assert "default" in as_root(policy)
+    signs = as_root(rotate).removeprefix("Tokens are signed by ").split()[0]
+    assert any(line.split()[:2] == [signs, "active"] for line in as_root(keys).splitlines())
 
 
 # ---- libsessjwt(3) -----------------------------------------------------------------------------------------

@@ -264,6 +264,12 @@ def test_every_return_value_of_the_module_is_told():
     told(MODULE_PAGE, "return value", returned, re.findall(r"^\.It Dv (PAM_\w+)", part, re.M))
 
 
+def test_every_variable_of_the_module_is_told():
+    set_there = re.findall(r'^#define \w+_NAME +"([A-Z_]+)"', read("pam/pam_sessjwt.c"), re.M)
+    part = read(MODULE_PAGE).partition("\n.Sh ENVIRONMENT")[2].partition("\n.Sh ")[0]
+    told(MODULE_PAGE, "variable", set_there, re.findall(r"^\.It Ev (\w+)", part, re.M))
+
+
 def test_the_lines_are_those_that_are_installed():
     controls = re.findall(r"\[(.*?)\]\s+pam_sessjwt\.so", read("systemd/sessjwt.pam-config"))
     page = read(MODULE_PAGE)
