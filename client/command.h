@@ -26,7 +26,8 @@ enum {
         OPTION_REVOKE = 32,
         OPTION_REFRESH = 64,
         OPTION_ROLE = 128,
-        OPTION_SERVICE = 256
+        OPTION_SERVICE = 256,
+        OPTION_STATISTICS = 512
 };
 
 struct command;
@@ -49,7 +50,7 @@ struct command {
         const char *user, *realm, *reason, *audience, *service;
         const char *roles[ROLES_MAX];
         size_t n_roles; /* given; those beyond ROLES_MAX are not kept */
-        bool all, revoke, refresh;
+        bool all, revoke, refresh, statistics;
         unsigned options; /* which of the verb's own were given */
         char **arguments;
         int n_arguments;

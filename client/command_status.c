@@ -52,10 +52,71 @@ static int print_own_session(struct command *command) {
         return STATUS_DONE;
 }
 
+static void print_counts(struct sessjwt *c, const char *array, const char *verb) {
+        for (size_t i = 0, n = sessjwt_reply_count(c, array); i < n; i++) {
+                _cleanup_(cleanup_free) char *name = NULL;
+                int64_t count = 0;
+                const char *text;
+                char path[64];
+
+                snprintf(path, sizeof path, "%s.%zu.count", array, i);
+                sessjwt_reply_integer(c, path, &count);
+                snprintf(path, sizeof path, "%s.%zu.name", array, i);
+                text = sessjwt_reply_string(c, path);
+                name = print_escape(text ? text : "?");
+                printf("%10lld  %s %s\n", (long long) count, verb, name);
+        }
+}
+
+static void print_latency(struct sessjwt *c, const char *object, const char *sentence) {
+        static const char *const members[] = { "count", "p50", "p99", "max" };
+        int64_t values[4] = { 0 };
+
+        for (size_t i = 0; i < 4; i++) {
+                char path[64];
+
+                snprintf(path, sizeof path, "%s.%s", object, members[i]);
+                sessjwt_reply_integer(c, path, &values[i]);
+        }
+        printf("%10lld  %s: half in %lld us, 99%% in %lld us, all in %lld us\n", (long long) values[0],
+                sentence, (long long) values[1], (long long) values[2], (long long) values[3]);
+}
+
+static int print_statistics(struct command *command) {
+        static const struct {
+                const char *member, *sentence;
+        } numbers[] = { { "sessions", "sessions now" }, { "storeFill", "thousandths of the store are full" },
+                { "opened", "sessions opened" }, { "denied", "logins refused at open" },
+                { "notEnforced", "limits not enforced" }, { "newDevices", "new devices" },
+                { "refusedCalls", "calls refused" } };
+        int r = sessjwt_get_statistics(command->c);
+
+        if (r != 0)
+                return fail_call(command, r);
+        if (command->format != FORMAT_TEXT) {
+                print_json(command, sessjwt_reply(command->c));
+                return STATUS_DONE;
+        }
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+                int64_t value = 0;
+
+                sessjwt_reply_integer(command->c, numbers[i].member, &value);
+                printf("%10lld  %s\n", (long long) value, numbers[i].sentence);
+        }
+        print_counts(command->c, "ended", "sessions ended:");
+        print_counts(command->c, "calls", "calls of");
+        print_latency(command->c, "logins", "logins and logouts answered");
+        print_latency(command->c, "accounts", "account phases answered");
+        print_latency(command->c, "turns", "turns committed");
+        return STATUS_DONE;
+}
+
 int command_status(struct command *command) {
         bool ok = false;
         int r;
 
+        if (command->statistics)
+                return print_statistics(command);
         r = sessjwt_get_health(command->c);
         if (r != 0)
                 return fail_call(command, r);

@@ -47,6 +47,7 @@ enum method_number {
         LIST_KEYS,
         ROTATE_KEY,
         GET_HEALTH,
+        GET_STATISTICS,
         RELOAD,
 };
 
@@ -71,6 +72,7 @@ static const struct method {
         [LIST_KEYS] = { SESSJWT_INTERFACE ".ListKeys", false, false },
         [ROTATE_KEY] = { SESSJWT_INTERFACE ".RotateKey", true, false },
         [GET_HEALTH] = { SESSJWT_INTERFACE ".GetHealth", false, false },
+        [GET_STATISTICS] = { SESSJWT_INTERFACE ".GetStatistics", false, false },
         [RELOAD] = { SESSJWT_INTERFACE ".Reload", true, false },
 };
 
@@ -358,10 +360,9 @@ int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm) {
 }
 
 int sessjwt_explain_policy(struct sessjwt *c, const char *user, const char *service, const char *realm) {
-        const struct argument arguments[] = { { "user", user, REQUIRED }, { "service", service, OPTIONAL },
-                { "realm", realm, OPTIONAL }, { 0 } };
-
-        return call(c, EXPLAIN_POLICY, arguments);
+        return call(c, EXPLAIN_POLICY,
+                (const struct argument[]){ { "user", user, REQUIRED }, { "service", service, OPTIONAL },
+                        { "realm", realm, OPTIONAL }, { 0 } });
 }
 
 int sessjwt_reset_user(struct sessjwt *c, const char *user, const char *realm) {
@@ -387,6 +388,10 @@ int sessjwt_get_health(struct sessjwt *c) {
         const struct argument arguments[] = { { 0 } };
 
         return call(c, GET_HEALTH, arguments);
+}
+
+int sessjwt_get_statistics(struct sessjwt *c) {
+        return call(c, GET_STATISTICS, (const struct argument[]){ { 0 } });
 }
 
 int sessjwt_reload(struct sessjwt *c) {

@@ -30,7 +30,7 @@ _sessjwt() {
                 [policy]="USER --service --realm"
                 [keys]=""
                 [rotate-key]="--revoke"
-                [status]=""
+                [status]="--statistics"
                 [cat-config]=""
         )
         local always="-h --help --version --socket --json -j --no-legend --no-pager"

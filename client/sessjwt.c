@@ -38,7 +38,8 @@ static const struct verb verbs[] = {
         { "keys", "", "Show the signing keys (root)", 0, 0, 0, command_keys },
         { "rotate-key", "[--revoke]", "Sign with the next key; with --revoke no earlier token counts (root)",
                 OPTION_REVOKE, 0, 0, command_rotate_key },
-        { "status", "", "Show how the daemon is, and which session this runs in", 0, 0, 0, command_status },
+        { "status", "[--statistics]", "Show how the daemon is, and which session this runs in",
+                OPTION_STATISTICS, 0, 0, command_status },
         { "cat-config", "", "Print the configuration files that count, in their order", 0, 0, 0,
                 command_cat_config },
         { 0 },
@@ -116,6 +117,7 @@ static const struct option long_options[] = {
         { "revoke", no_argument, NULL, LONG_OWN + OPTION_REVOKE },
         { "refresh", no_argument, NULL, LONG_OWN + OPTION_REFRESH },
         { "role", required_argument, NULL, LONG_OWN + OPTION_ROLE },
+        { "statistics", no_argument, NULL, LONG_OWN + OPTION_STATISTICS },
         { "service", required_argument, NULL, LONG_OWN + OPTION_SERVICE },
         { 0 },
 };
@@ -175,6 +177,8 @@ static void set_own(struct command *command, unsigned option, const char *value)
                 command->reason = value;
         else if (option == OPTION_AUDIENCE)
                 command->audience = value;
+        else if (option == OPTION_STATISTICS)
+                command->statistics = true;
         else if (option == OPTION_SERVICE)
                 command->service = value;
         else if (option == OPTION_ROLE)

@@ -173,6 +173,10 @@ int sessjwt_rotate_key(struct sessjwt *c, bool compromised);
  * "problems". */
 int sessjwt_get_health(struct sessjwt *c);
 
+/* How often and how fast since the daemon started (for admins): "opened", "denied", "ended", "calls",
+ * "logins.p99", …; the interface description has the rest. */
+int sessjwt_get_statistics(struct sessjwt *c);
+
 /* Makes the daemon read its configuration again. */
 int sessjwt_reload(struct sessjwt *c);
 

@@ -51,7 +51,7 @@ _sessjwt() {
                 policy "USER --service --realm"
                 keys ""
                 rotate-key "--revoke"
-                status ""
+                status "--statistics"
                 cat-config ""
         )
         local -A specs=(
@@ -61,6 +61,7 @@ _sessjwt() {
                 --reason '--reason=[for the user and the log]:text: '
                 --audience '--audience=[who shall accept it]:audience: '
                 --refresh '--refresh[the refresh token, too]'
+                --statistics '--statistics[counters and latencies]'
                 --service '--service=[by this service]:service: '
                 --role '*--role=[one of these]:role: '
                 --revoke '--revoke[no earlier token counts]'

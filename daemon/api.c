@@ -27,6 +27,7 @@ static const struct method methods[] = {
         { "org.sessjwt.ListKeys", ROOT, READS, on_list_keys, NULL },
         { "org.sessjwt.RotateKey", ROOT, CHANGES, on_rotate_key, NULL },
         { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health, NULL },
+        { "org.sessjwt.GetStatistics", ADMIN, READS, on_get_statistics, NULL },
         { "org.sessjwt.Reload", ROOT, RELOADS, on_reload, NULL },
 };
 
@@ -52,7 +53,13 @@ static bool interface_is_ours(const char *name, size_t size) {
         return false;
 }
 
-int api_find_method(struct request *q) {
+_Static_assert(sizeof(methods) / sizeof(*methods) <= STATISTICS_METHODS_MAX, "every method is counted");
+
+const char *api_method_name(size_t index) {
+        return index < sizeof(methods) / sizeof(*methods) ? methods[index].name : NULL;
+}
+
+static int find_method(struct request *q) {
         const char *name = q->call.method, *dot = strrchr(name, '.');
 
         for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
@@ -69,6 +76,17 @@ int api_find_method(struct request *q) {
         }
         snprintf(q->detail, sizeof(q->detail), "%.*s", dot ? (int) (dot - name) : (int) strlen(name), name);
         return API_INTERFACE_NOT_FOUND;
+}
+
+int api_find_method(struct request *q) {
+        struct statistics *statistics = &q->service->statistics;
+        int r = find_method(q);
+
+        if (r == 0)
+                statistics->calls[q->method - methods]++;
+        else
+                statistics->refused_calls++;
+        return r;
 }
 
 /* An error that carries one string. */

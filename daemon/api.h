@@ -57,6 +57,8 @@ enum api_outcome {
 /* Finds the method of the call and checks its right: before a parameter is looked at. 0 with q->method
  * set, or an outcome. */
 int api_find_method(struct request *q);
+/* The name of the method in that row of the table; NULL behind the last one. */
+const char *api_method_name(size_t index);
 
 /* Whether a result is none yet: API_NAMES_ASKED and API_USER_GONE. */
 bool api_must_wait(int result);
@@ -154,4 +156,5 @@ int on_explain_policy(struct request *q);
 int on_list_keys(struct request *q);
 int on_rotate_key(struct request *q);
 int on_get_health(struct request *q);
+int on_get_statistics(struct request *q);
 int on_reload(struct request *q); /* only reads its parameters: there must be none */

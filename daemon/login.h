@@ -20,6 +20,7 @@ struct login {
         int pidfd;               /* of the process that asks; -1: it did not send one */
         struct leader_id leader; /* pid 0: not known, or gone already */
         int fd;                  /* the module's connection: looked at for a hang-up, never written here */
+        usec_t received_awake;   /* when its frame was read */
         struct frame_reply reply;
         uint64_t status_index; /* of the session that it opens, the same when it is run again */
         bool has_status_index;

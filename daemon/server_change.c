@@ -23,6 +23,8 @@ void server_take_done(struct server *server) {
 
         for (; change; change = next) {
                 next = change->next;
+                if (change->turn_took > 0)
+                        latency_note(&server->service.statistics.turns, change->turn_took);
                 change->done(change, server);
         }
         server_find_expiry(server);

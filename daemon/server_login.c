@@ -174,6 +174,7 @@ static struct login *make_login(
         }
         login->frame.deadline = clock_from_boot(login->frame.deadline);
         login->service = &server->service;
+        login->received_awake = clock_now().awake;
         login->config = config_ref(server->config);
         login->pidfd = *pidfd >= 0 ? TAKE_FD(*pidfd) : pidfd_of_peer(waiter->fd, waiter->connected_boot);
         if (login->pidfd >= 0)
@@ -219,6 +220,7 @@ static void login_done(struct change *change, void *userdata) {
         if (login->answer_is_awaited)
                 answer_login(login->fd, &login->reply, &heard);
         HOOK("after-reply");
+        latency_note(&server->service.statistics.logins, clock_now().awake - login->received_awake);
         tell_logins(&change->effects, server->leaders, server->now.boot);
         if (opened && (login->frame.flags & FRAME_DENIES_ON_ERROR) &&
                 (!heard || server->now.boot > login->frame.deadline))
@@ -241,6 +243,7 @@ static void answer_account(struct server *server, struct login *login) {
                         .text = "sessjwt: the store cannot be read" };
         }
         answer_login(login->fd, &login->reply, &heard);
+        latency_note(&server->service.statistics.accounts, clock_now().awake - login->received_awake);
 }
 
 void server_read_login(struct server *server, uint32_t index) {

@@ -49,6 +49,7 @@ static void remember_unkept(struct server *server, const struct effect *end) {
 void server_tell_status(struct server *server, const struct effects *effects) {
         tell_status(effects, server->service.status);
         server_tell_bearer_files(server, effects);
+        statistics_note_effects(&server->service.statistics, effects);
         for (size_t i = 0; i < effects->n; i++)
                 if (effects->items[i].kind == EFFECT_END_NOT_KEPT)
                         remember_unkept(server, &effects->items[i]);

@@ -11,6 +11,7 @@
 #include "daemon/seal.h"
 #include "daemon/names.h"
 #include "daemon/sid.h"
+#include "daemon/statistics.h"
 #include "daemon/status.h"
 #include "daemon/store.h"
 
@@ -22,10 +23,11 @@ struct service {
         struct status *status;
         char *status_list; /* the token that public/status.jwt holds, for the loop thread; NULL: none yet */
         struct token_cache *tokens_seen;
-        uint64_t seen_generation; /* of the status page, when tokens_seen was empty */
-        struct seal *seal;        /* of refresh tokens */
-        struct names *names;      /* loop thread only */
-        int bearer_file_error;    /* negative errno: why token files that are wanted are not there */
+        uint64_t seen_generation;     /* of the status page, when tokens_seen was empty */
+        struct seal *seal;            /* of refresh tokens */
+        struct names *names;          /* loop thread only */
+        int bearer_file_error;        /* negative errno: why token files that are wanted are not there */
+        struct statistics statistics; /* loop thread only */
         struct boot_id boot;
         usec_t started_boot;
         struct sid last_sid; /* the newest one minted or stored */

@@ -194,6 +194,14 @@ static bool run_turn(struct turn *turn, struct change *batch) {
         return r >= 0;
 }
 
+static bool run_timed_turn(struct turn *turn, struct change *batch) {
+        usec_t begun = clock_now().awake;
+        bool ok = run_turn(turn, batch);
+
+        batch->turn_took = clock_now().awake - begun;
+        return ok;
+}
+
 static void *turn_thread(void *userdata) {
         struct turn *turn = userdata;
 
@@ -212,7 +220,7 @@ static void *turn_thread(void *userdata) {
                 queue_move_one_a_uid(&turn->lanes[LANE_PUBLIC], &batch);
                 pthread_mutex_unlock(&turn->mutex);
 
-                ok = run_turn(turn, batch.head);
+                ok = run_timed_turn(turn, batch.head);
 
                 pthread_mutex_lock(&turn->mutex);
                 turn->failed |= !ok;
@@ -275,6 +283,7 @@ int turn_fd(const struct turn *turn) {
 
 void turn_post(struct turn *turn, struct change *change) {
         pthread_mutex_lock(&turn->mutex);
+        change->turn_took = 0;
         queue_add(&turn->lanes[change->lane], change);
         pthread_cond_signal(&turn->posted);
         pthread_mutex_unlock(&turn->mutex);

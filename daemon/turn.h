@@ -30,6 +30,7 @@ struct change {
         struct effects effects; /* on failure none, but for EFFECT_END_NOT_KEPT if ends_stand */
         bool ends_stand;        /* what it ends has ended, whether that could be kept or not */
         int result;             /* run's, or -ENOSPC, -EIO when the commit failed */
+        usec_t turn_took;       /* of its turn, commit included, if it was the first in it; else 0 */
         struct change *next;
 };
 

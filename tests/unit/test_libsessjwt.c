@@ -105,6 +105,15 @@ static void test_the_question_for_a_policy_is_written_as_the_interface_has_it(vo
         assert_non_null(strstr(s->calls[1], "{\"user\":\"alice\",\"service\":\"login\",\"realm\":\"shop\"}"));
 }
 
+static void test_statistics_are_asked_for_without_a_parameter(void **state) {
+        struct server *s = *state;
+
+        SERVE(s, { ACCEPT }, { READ }, { WRITE, "{}" });
+        assert_int_equal(sessjwt_get_statistics(s->c), 0);
+        server_end(s);
+        assert_non_null(strstr(s->calls[0], "\"org.sessjwt.GetStatistics\""));
+}
+
 static void test_arguments_are_quoted_so_that_none_can_add_a_member(void **state) {
         struct server *s = *state;
 
@@ -273,6 +282,7 @@ int main(void) {
                 SERVED(test_methods_without_parameters_send_none),
                 SERVED(test_the_calls_of_keys_are_written_as_the_interface_has_them),
                 SERVED(test_the_question_for_a_policy_is_written_as_the_interface_has_it),
+                SERVED(test_statistics_are_asked_for_without_a_parameter),
                 SERVED(test_arguments_are_quoted_so_that_none_can_add_a_member),
                 SERVED(test_a_required_argument_that_is_missing_sends_nothing),
                 SERVED(test_arguments_longer_than_a_call_are_refused),
