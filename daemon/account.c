@@ -17,3 +17,15 @@ void account_reset(struct account *account, uint32_t uid, usec_t at) {
         if (account->reset_at < at)
                 account->reset_at = at;
 }
+
+const char *on_password_change_name(enum on_password_change what) {
+        switch (what) {
+        case PASSWORD_ENDS_OTHERS:
+                return "end-others";
+        case PASSWORD_ENDS_ALL:
+                return "end-all";
+        case PASSWORD_KEEPS:
+                return "keep";
+        }
+        return "unknown";
+}

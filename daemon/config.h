@@ -9,6 +9,7 @@
 
 #include "client/protocol.h"
 #include "daemon/lockout.h"
+#include "daemon/account.h"
 #include "daemon/policy.h"
 #include "daemon/session.h"
 
@@ -37,8 +38,9 @@ struct config {
         char audience[AUDIENCE_MAX + 1]; /* default: the issuer */
         char typ[16];                    /* at+jwt | JWT */
         usec_t key_lifetime;             /* of a signing key, before it is rotated */
-        usec_t refresh_grace;            /* how long a rotated refresh token is forgiven; 0: not at all */
-        bool token_file;                 /* each session has a file with a fresh token, for its user alone */
+        enum on_password_change on_password_change;
+        usec_t refresh_grace; /* how long a rotated refresh token is forgiven; 0: not at all */
+        bool token_file;      /* each session has a file with a fresh token, for its user alone */
 
         /* [services]: patterns; counted, nested, ignored given; every other service is tracked. `tracked`
          * names exceptions to the patterns. */

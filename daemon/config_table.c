@@ -27,6 +27,8 @@ static const struct config_key token_keys[] = {
         { "key_lifetime", CONFIG_DURATION, offsetof(struct config, key_lifetime), .min = 3600,
                 .max = UINT64_C(3650) * DAY, .initial = "30d",
                 .right = "a number and s, m, h or d, as in 30d, from 1h to 3650d" },
+        { "on_password_change", CONFIG_ON_PASSWORD, offsetof(struct config, on_password_change),
+                .initial = "end-others", .right = "end-others, end-all or keep" },
         { "refresh_grace", CONFIG_DURATION, offsetof(struct config, refresh_grace), .max = 300,
                 .initial = "30s", .right = "a number and s or m, as in 30s, up to 5m, or 0" },
         { "token_file", CONFIG_BOOL, offsetof(struct config, token_file), .initial = "no",

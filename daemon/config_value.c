@@ -142,6 +142,16 @@ static int read_on_limit(const char *text, enum on_limit *ret, char *problem) {
         return config_refuse(problem, "%s is nothing that can be done at a limit", config_show(text).text);
 }
 
+static int read_on_password(const char *text, enum on_password_change *ret, char *problem) {
+        for (enum on_password_change i = PASSWORD_ENDS_OTHERS; i <= PASSWORD_KEEPS; i++) {
+                if (strcmp(text, on_password_change_name(i)) == 0) {
+                        *ret = i;
+                        return 0;
+                }
+        }
+        return config_refuse(problem, "%s is nothing that a new password can do", config_show(text).text);
+}
+
 static int read_terminate(const char *text, enum terminate *ret, char *problem) {
         for (enum terminate i = TERMINATE_LEADER; i <= TERMINATE_NONE; i++) {
                 if (strcmp(text, terminate_name(i)) == 0) {
@@ -185,6 +195,8 @@ static int read_field(
                 return read_name(key, text, field, problem);
         case CONFIG_ON_LIMIT:
                 return read_on_limit(text, field, problem);
+        case CONFIG_ON_PASSWORD:
+                return read_on_password(text, field, problem);
         case CONFIG_TERMINATE:
                 return read_terminate(text, field, problem);
         case CONFIG_MESSAGES:
@@ -237,6 +249,9 @@ void config_value_write(const struct config_key *key, const void *owner, FILE *f
         case CONFIG_ON_LIMIT:
                 fputs(on_limit_name(*(const enum on_limit *) field), file);
                 break;
+        case CONFIG_ON_PASSWORD:
+                fputs(on_password_change_name(*(const enum on_password_change *) field), file);
+                return;
         case CONFIG_TERMINATE:
                 fputs(terminate_name(*(const enum terminate *) field), file);
                 break;

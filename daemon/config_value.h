@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "daemon/lockout.h"
+#include "daemon/account.h"
 #include "daemon/policy.h"
 
 #define CONFIG_PROBLEM_MAX 256
@@ -22,6 +23,7 @@ enum config_kind {
         CONFIG_NAME,         /* char[size]: of a policy or realm */
         CONFIG_ON_LIMIT,     /* enum on_limit */
         CONFIG_TERMINATE,    /* enum terminate */
+        CONFIG_ON_PASSWORD,  /* enum on_password_change */
         CONFIG_MESSAGES,     /* enum lock_messages */
         CONFIG_NAMES,        /* struct name_list: names and patterns of at most max bytes */
         CONFIG_GROUPS,       /* struct group_list */

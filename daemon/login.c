@@ -24,7 +24,7 @@ bool login_needs_store(struct login *login, bool leaders_are_full) {
 
         if (frame->phase == FRAME_CLOSE)
                 return true;
-        if (class == CLASS_NESTED || class == CLASS_IGNORED) {
+        if (frame->phase != FRAME_PASSWORD && (class == CLASS_NESTED || class == CLASS_IGNORED)) {
                 login_reply(login, FRAME_IGNORED, NULL);
                 return false;
         }
@@ -107,6 +107,8 @@ int login_run(struct change *change, struct store_txn *txn) {
         login->answer_is_awaited = true;
         if (login->frame.phase == FRAME_CLOSE)
                 return login_close(login, txn);
+        if (login->frame.phase == FRAME_PASSWORD) /* it has happened, whoever still waits */
+                return login_password(login, txn);
         has_hung_up = module_has_hung_up(login);
         now = clock_now(); /* after that look: at its deadline the module hangs up and lets the login go on */
         if (!open_still_counts(login, has_hung_up, now)) {
@@ -120,6 +122,7 @@ void login_free(struct login **login) {
         if (!*login)
                 return;
         config_unref(&(*login)->config);
+        free((*login)->reset);
         effects_free(&(*login)->change.effects);
         cleanup_close(&(*login)->pidfd);
         cleanup_close(&(*login)->fd);

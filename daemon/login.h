@@ -24,7 +24,8 @@ struct login {
         struct frame_reply reply;
         uint64_t status_index; /* of the session that it opens, the same when it is run again */
         bool has_status_index;
-        bool answer_is_awaited; /* false: the module had given up when this was taken up */
+        struct login_reset *reset; /* FRAME_PASSWORD: how far it is; NULL: not begun */
+        bool answer_is_awaited;    /* false: the module had given up when this was taken up */
 };
 
 /* Whether the frame asks anything of the store: nested and ignored services, unknown realms and a leader
@@ -34,7 +35,14 @@ bool login_needs_store(struct login *login, bool leaders_are_full);
 /* Account: refuses only what no later fact can change. Fills the reply. 0 or negative errno. */
 int login_account(struct login *login, struct store_txn *txn);
 
-/* The change of an open or a close frame; run by the turn. */
+enum login_outcome {
+        LOGIN_AGAIN = 1, /* more than one turn may do: what was put is kept; to be told, and run again */
+};
+
+/* The change of an open, a close or a password frame; run by the turn. 0, LOGIN_AGAIN or negative errno. */
 int login_run(struct change *change, struct store_txn *txn);
+
+/* Loop thread, behind each run: what it has picked and not used is given back, how far it came is kept. */
+void login_settle(struct login *login);
 
 void login_free(struct login **login);

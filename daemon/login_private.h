@@ -12,3 +12,6 @@ struct limit_login login_limits(const struct login *login);
 
 /* The open of a login that still counts. 0 or negative errno. */
 int login_open(struct login *login, struct store_txn *txn, struct moment now);
+
+/* The user's password was changed: a reset. 0, LOGIN_AGAIN or negative errno. */
+int login_password(struct login *login, struct store_txn *txn);

@@ -205,6 +205,7 @@ static void login_done(struct change *change, void *userdata) {
                 if (change->effects.items[i].kind == EFFECT_SESSION_OPENED)
                         opened = &change->effects.items[i].session;
         server_tell_status(server, &change->effects);
+        login_settle(login);
         give_back_status_index(server, login);
         tell_events(&change->effects);
         tell_leaders(&change->effects, server->leaders, &login->pidfd);
@@ -216,6 +217,13 @@ static void login_done(struct change *change, void *userdata) {
         }
         if (opened)
                 server_make_bearer_file(server, login, opened, login->reply.token_file);
+        if (change->result == LOGIN_AGAIN && !server->is_stopping) {
+                tell_logins(&change->effects, server->leaders, server->now.boot);
+                HOOK("between-turns");
+                effects_clear(&change->effects);
+                turn_post(server->turn, change);
+                return;
+        }
         HOOK("before-reply");
         if (login->answer_is_awaited)
                 answer_login(login->fd, &login->reply, &heard);
@@ -279,7 +287,7 @@ void server_read_login(struct server *server, uint32_t index) {
                 return;
         }
         login->change.lane = LANE_LOGIN;
-        login->change.ends_stand = login->frame.phase == FRAME_CLOSE;
+        login->change.ends_stand = login->frame.phase == FRAME_CLOSE || login->frame.phase == FRAME_PASSWORD;
         login->change.run = login_run;
         login->change.done = login_done;
         turn_post(server->turn, &TAKE(login)->change);

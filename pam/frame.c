@@ -209,7 +209,7 @@ int frame_write_request(const struct frame_request *request, void *buf, size_t s
         struct writer w = { .start = buf, .size = size };
         int r;
 
-        if (request->phase < FRAME_ACCOUNT || request->phase > FRAME_CLOSE)
+        if (request->phase < FRAME_ACCOUNT || request->phase > FRAME_PASSWORD)
                 return refuse(-EINVAL, "phase", ret_field);
         if (request->flags & ~(uint32_t) _FRAME_FLAGS_KNOWN)
                 return refuse(-EINVAL, "flags", ret_field);
@@ -268,7 +268,7 @@ int frame_read_request(const void *packet, size_t size, struct frame_request *re
         r = read_start(&reader, MAGIC_REQUEST, &phase, ret_version, ret_field);
         if (r < 0)
                 return r;
-        if (phase < FRAME_ACCOUNT || phase > FRAME_CLOSE)
+        if (phase < FRAME_ACCOUNT || phase > FRAME_PASSWORD)
                 return refuse(-EBADMSG, "phase", ret_field);
         request.phase = (enum frame_phase) phase;
         request.flags = (uint32_t) read_number(&reader, 4);

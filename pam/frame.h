@@ -24,6 +24,7 @@ enum frame_phase {
         FRAME_ACCOUNT = 1,
         FRAME_OPEN,
         FRAME_CLOSE, /* session_id may be empty (open was never answered): leader, user and service find it */
+        FRAME_PASSWORD, /* the user's password was changed */
 };
 
 enum frame_flag {
@@ -31,7 +32,8 @@ enum frame_flag {
         FRAME_BREAK_GLASS = 1 << 1,     /* user is in the break_glass group: never denied, never evicted */
         FRAME_AUTH_INFO_OMITTED = 1 << 2, /* SSH_AUTH_INFO_0 was longer than AUTH_INFO_MAX */
         FRAME_SILENT = 1 << 3,            /* PAM_SILENT */
-        _FRAME_FLAGS_KNOWN = (1 << 4) - 1,
+        FRAME_BY_USER = 1 << 4,           /* FRAME_PASSWORD: by himself, not by root */
+        _FRAME_FLAGS_KNOWN = (1 << 5) - 1,
 };
 
 /* Strings are borrowed: from the caller when written, from the packet when read (see frame_read_request).

@@ -230,6 +230,26 @@ int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv) {
         return PAM_IGNORE;
 }
 
+/* libpam takes the path of the first pass in the second one too, so this is called as well when the module
+ * before it could not change anything. PAM_AUTHTOK tells the two apart: whoever changes a password leaves
+ * the new one there, and takes one away that was mistyped or too weak. */
+static bool password_is_new(pam_handle_t *pamh, int flags) {
+        const void *password = NULL;
+
+        if (!(flags & PAM_UPDATE_AUTHTOK) || pam_get_item(pamh, PAM_AUTHTOK, &password) != PAM_SUCCESS)
+                return false;
+        return password != NULL;
+}
+
+/* What has happened is told and never refused, and no answer of ours takes part in what the stack makes of
+ * the others': a PAM_SUCCESS here could hide that there was none. */
 int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        _cleanup_(login_done) struct login login = { .pamh = pamh, .flags = flags, .phase = FRAME_PASSWORD };
+
+        if (!password_is_new(pamh, flags) || login_begin(&login, argc, argv) != FRAME_OK)
+                return PAM_IGNORE;
+        if (getuid() == login.who.request.uid)
+                login.who.request.flags |= FRAME_BY_USER;
+        (void) login_ask(&login, "");
         return PAM_IGNORE;
 }

@@ -73,6 +73,14 @@ def test_the_lines_deny_only_for_a_policy():
     assert "[success=ok session_err=die default=ignore]" in session
 
 
+def test_our_password_line_stands_behind_the_one_that_changes_it():
+    for service in ("passwd", "chpasswd", "sshd"):
+        ours = place(service, "password", "pam_sessjwt.so")
+        assert place(service, "password", "pam_unix") < place(service, "password", "pam_permit") < ours
+    ours = lines("passwd", "password")[place("passwd", "password", "pam_sessjwt.so")]
+    assert "[success=ok default=ignore]" in ours
+
+
 def test_with_these_lines_an_ssh_login_is_a_session():
     daemon = Daemon(host, "").start()
     for name in ("common-account", "common-session"):

@@ -61,10 +61,16 @@ static void test_what_is_no_lock_is_refused(void **state) {
                 "test.conf:2: lock_messages: 'loud' is no kind of message; right is generic or verbose");
 }
 
+static void test_what_a_new_password_cannot_do_is_refused(void **state) {
+        assert_error("[token]\non_password_change = end\n",
+                "test.conf:2: on_password_change: 'end' is nothing that a new password can do; right is "
+                "end-others, end-all or keep");
+}
+
 static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
         assert_error("[token]\nissuers = x\n",
                 "test.conf:2: issuers: unknown key; right in [token] are issuer, audience, typ, "
-                "key_lifetime, refresh_grace, token_file");
+                "key_lifetime, on_password_change, refresh_grace, token_file");
         assert_error("[daemon]\nx = y", "test.conf:2: x: unknown key; right in [daemon] are uncounted_keys");
         assert_policy_error("max-devices = 5",
                 "max-devices: unknown key; right in [policy] are users, groups, services, realm, enforce, "
@@ -281,6 +287,7 @@ int main(void) {
                 cmocka_unit_test(test_a_name_has_at_most_64_characters),
                 cmocka_unit_test(test_what_is_no_time_of_refresh_tokens_is_refused),
                 cmocka_unit_test(test_what_is_no_lock_is_refused),
+                cmocka_unit_test(test_what_a_new_password_cannot_do_is_refused),
                 cmocka_unit_test(test_an_unknown_key_is_answered_with_the_known_ones),
                 cmocka_unit_test(test_a_repeated_key_names_the_first_one),
                 cmocka_unit_test(test_the_default_policy_takes_no_condition),

@@ -121,7 +121,7 @@ static void test_another_version_is_told_apart_and_nothing_else_of_it_is_read(vo
 }
 
 static void test_unknown_phases_and_flags_are_refused(void **state) {
-        static const unsigned phases[] = { 0, FRAME_CLOSE + 1, 0x0101 };
+        static const unsigned phases[] = { 0, FRAME_PASSWORD + 1, 0x0101 };
         struct packet *p = written(&login);
         struct frame_request request = login;
         const char *field = NULL;
@@ -138,13 +138,13 @@ static void test_unknown_phases_and_flags_are_refused(void **state) {
         }
         p->bytes[AT_KIND] = FRAME_OPEN;
         p->bytes[AT_KIND + 1] = 0;
-        p->bytes[AT_FLAGS] = 0x10;
+        p->bytes[AT_FLAGS] = 0x20;
         refuse(p, "flags");
         p->bytes[AT_FLAGS] = 0;
         p->bytes[AT_FLAGS + 3] = 0x80;
         refuse(p, "flags");
         request = login;
-        request.flags = 0x10;
+        request.flags = 0x20;
         assert_int_equal(frame_write_request(&request, buf, sizeof(buf), &size, &field), -EINVAL);
         assert_string_equal(field, "flags");
         free(p);
