@@ -1,11 +1,13 @@
 """A changed password is a reset: real passwd and chpasswd, on Debian's stack, our line behind pam_unix."""
 # timeout: 240
 import itertools
+import os
 import pathlib
 import shutil
 import subprocess
 
-from harness import Daemon, Host, PamLogin, PamStack, SessionList, VarlinkError, jose, paths
+from harness import Daemon, Host, PamLogin, PamStack, SessionList, Ssh, Sshd, VarlinkError, jose
+from harness import paths
 from harness.signing_keys import call, is_active, mint
 
 OLD = "old Horse 7 battery"
@@ -155,6 +157,30 @@ def test_without_the_daemon_passwords_are_changed_all_the_same():
     daemon.wait_for_log("session ended, account-reset: alice " + login.sid)  # told all the same
     daemon.stop()
     chpasswd("alice", OLD)
+
+
+def test_an_expired_password_changed_at_an_ssh_login_ends_what_there_was_and_not_this_login():
+    daemon = start()
+    before = Login(daemon)
+    PamStack(host, "expired")
+    (PAM / "sshd").write_text((PAM / "expired").read_text() + line)
+    ssh = Ssh(Sshd(host, AuthenticationMethods="keyboard-interactive"))
+    subprocess.run(["chage", "-d", "0", "alice"], check=True)
+    asked = host.dir / "askpass"
+    asked.write_text(f"#!/bin/sh\ncase $1 in *ew*) echo '{NEW}' ;; *) echo '{OLD}' ;; esac\n")
+    asked.chmod(0o755)
+    words = ssh.arguments("ssh", "alice", method="keyboard-interactive",
+                          options={"BatchMode": "no", "NumberOfPasswordPrompts": "6"})
+    done = subprocess.run([*words, "echo $SESSJWT_SESSION_ID"], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=60, check=False,
+                          env=os.environ | {"SSH_ASKPASS": str(asked), "SSH_ASKPASS_REQUIRE": "force"})
+    PamStack(host, "sshd", like="bare")
+    assert done.returncode == 0, done
+    sid = done.stdout.strip()
+    assert_void(daemon, before)
+    assert before.sid not in sids(daemon)
+    daemon.wait_for_log("session opened: alice " + sid)
+    daemon.wait_for_log("session ended, logout: alice " + sid)
 
 
 def test_a_crash_behind_the_commit_revives_nothing():
