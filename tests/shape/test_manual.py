@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 
 from harness import ROOT, need
-from harness.paths import COMMAND
+from harness.paths import COMMAND, DAEMON
 from shape.test_interface import table_rows
 from shape.test_symbols import map_symbols
 
@@ -154,6 +154,13 @@ def test_a_verb_takes_the_options_that_its_usage_shows():
 
 def test_every_option_of_the_daemon_is_told():
     told(DAEMON_PAGE, "option", options_in(read("daemon/main.c")), options_of_page(DAEMON_PAGE))
+
+
+def test_every_option_of_the_daemon_is_in_its_help():
+    need(DAEMON)
+    text = subprocess.run([DAEMON, "--help"], capture_output=True, text=True, check=True).stdout
+    told(DAEMON_PAGE, "option", re.findall(r"^  -(-[\w-]+)", text, re.M),
+         [option for option in options_of_page(DAEMON_PAGE) if len(option) > 1])
 
 
 def test_every_field_of_the_journal_is_told():
