@@ -1,7 +1,6 @@
 #include "daemon/due.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +147,12 @@ void due_remove(struct due *due, uint64_t number) {
                 return;
         due->items[at] = due->items[due->n];
         restore(due, at);
+}
+
+bool due_has(const struct due *due, uint64_t number) {
+        size_t at;
+
+        return find(due, number, &at);
 }
 
 const struct due_item *due_first(const struct due *due) {

@@ -3,6 +3,7 @@
  * delay nobody. Pure. Knows not what is due. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ int due_put(struct due *due, const struct due_item *item);
 void due_remove(struct due *due, uint64_t number);
 void due_clear(struct due *due);
 
+bool due_has(const struct due *due, uint64_t number);
 /* The one that is due first; NULL: none. Lent until the next call. */
 const struct due_item *due_first(const struct due *due);
 size_t due_count(const struct due *due);

@@ -310,13 +310,17 @@ void server_close_bearer_files(struct server *server) {
         due_free(&server->bearer.due);
 }
 
+/* A session that lives on under another status index than before needs a new file, whatever gave it that:
+ * what is in the old one is worth nothing. That of a login is written before its reply. */
 void server_tell_bearer_files(struct server *server, const struct effects *effects) {
         for (size_t i = 0; server->config->token_file && i < effects->n; i++) {
                 const struct session *session = &effects->items[i].session;
 
-                if (!effects_is_end(&effects->items[i]))
-                        continue;
-                due_remove(server->bearer.due, session->status_index);
-                take_away(server, session->uid, &session->sid);
+                if (effects_is_end(&effects->items[i])) {
+                        due_remove(server->bearer.due, session->status_index);
+                        take_away(server, session->uid, &session->sid);
+                } else if (session->state == SESSION_LIVE &&
+                           !due_has(server->bearer.due, session->status_index))
+                        plan(server, session, server->now.boot, longest_expiry(server, session));
         }
 }

@@ -325,3 +325,41 @@ def test_a_refresh_that_waits_is_answered_as_soon_as_nss_has():
     reply = client.read_reply()["parameters"]
     assert reply["refreshToken"] != token
     assert Varlink(daemon).call("Introspect", token=reply["accessToken"])["active"]
+
+
+# ---- the token file ----------------------------------------------------------------------------------------
+
+def token_file(login):
+    """Where it is, by the login's environment."""
+    return pathlib.Path(login.app.getenv(1, "BEARER_TOKEN_FILE"))
+
+
+def test_a_login_has_its_token_file_even_while_nss_does_not_answer_the_daemon():
+    start_slow(config="[token]\ntoken_file = yes\n")
+    Hang("alice")
+    begin = time.monotonic()
+    login = PamLogin(host, "alice")
+    assert token_file(login).exists()
+    assert time.monotonic() - begin < 0.9
+
+
+def test_without_names_the_old_token_file_stays_until_it_expires_and_a_new_one_comes_with_them():
+    daemon = start_slow(config="[token]\ntoken_file = yes\n")
+    login = PamLogin(host, "alice")
+    file = token_file(login)
+    old = file.read_text()
+    hang = Hang("alice")
+    pass_time(daemon, 605)
+    hang.wait_asked()
+    pass_time(daemon, 100, 100)
+    assert file.read_text() == old and Varlink(daemon).call("Introspect", token=old)["active"]
+    pass_time(daemon, 100)
+    eventually(lambda: not file.exists(), what="the expired one is gone")
+    assert SessionList(daemon).one("alice")["state"] == "live"
+    hang.over()
+
+    def look():
+        pass_time(daemon, 10)
+        return file.exists()
+    eventually(look, what="a new one")
+    assert Varlink(daemon).call("Introspect", token=file.read_text())["active"]

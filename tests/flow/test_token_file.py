@@ -8,13 +8,13 @@ import pwd
 import subprocess
 import threading
 
-from harness import Clock, Daemon, Host, PamLogin, PamStack, SessionList, Varlink, eventually, jose, later
+from harness import (Clock, Daemon, Host, PamLogin, PamStack, SessionList, Varlink, eventually, frame, jose,
+                     later)
 from harness.passing import pass_time, rounds
 
 ON = "[token]\ntoken_file = yes\n"
 TTL = 900
 TWO_THIRDS = TTL * 2 / 3
-KNOWN_FOR = 61
 
 host = Host()
 host.install_command()
@@ -419,3 +419,31 @@ def test_no_token_is_in_the_log():
     login = PamLogin(host, "alice")
     assert path_of(login).read_text().split(".")[2] not in daemon.log()
     assert pathlib.Path(f"/proc/{daemon.pid}/environ").read_bytes().find(b"eyJ") < 0
+
+
+# ---- a daemon that is not root -----------------------------------------------------------------------------
+
+def test_a_daemon_of_an_ordinary_user_gives_files_to_the_users_of_its_logins():
+    host.add_user("keeper", uid=2800)
+    runtime, state = host.dir / "keepers-run", host.dir / "keepers-state"
+    for folder in (runtime, state):
+        folder.mkdir(mode=0o700 if folder is state else 0o755)
+        os.chown(folder, 2800, 2800)
+    keeper = start(user="keeper", runtime_dir=runtime, state_dir=state)
+    module = frame.Module(keeper)
+    later(module.close)
+    leader = subprocess.Popen(["sleep", "1000"], process_group=0)
+    later(leader.wait)
+    later(leader.kill)
+    pidfd = os.pidfd_open(leader.pid)
+    module.send(frame.request(user="alice", uid=2000), pidfd)
+    os.close(pidfd)
+    reply = module.read()
+    path = pathlib.Path(reply.token_file)
+    assert path == runtime / "public/tokens/2000" / f"{reply.session_id}.jwt"
+    assert (path.stat().st_uid, path.stat().st_mode & 0o7777) == (2800, 0o640)
+    assert host.run_as("alice", "cat", str(path)).stdout == path.read_text()
+    for user in ("mallory", "bob"):
+        assert host.run_as(user, "cat", str(path)).returncode != 0
+    leader.kill()
+    wait_no_file(path)

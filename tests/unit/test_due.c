@@ -57,6 +57,7 @@ static void test_what_is_due_first_comes_first_whatever_the_order_in_which_it_wa
         due_remove(due, 0);
         assert_first(7, 300);
         due_remove(due, 7);
+        assert_false(due_has(due, 7));
         assert_null(due_first(due));
 }
 
@@ -69,6 +70,8 @@ static void test_a_session_is_due_once_at_the_time_that_was_put_last(void **stat
         put(1, 50);
         assert_first(1, 50);
         assert_int_equal(due_count(due), 2);
+        assert_true(due_has(due, 1) && due_has(due, 2));
+        assert_false(due_has(due, 0) || due_has(due, UINT64_MAX));
 }
 
 static void test_the_first_one_can_be_put_again_as_it_was_lent(void **state) {
