@@ -1,7 +1,7 @@
 /* server_bearer_file: each session's token file, while the configuration wants them: made after the commit of
  * its login and before the reply, renewed at two thirds of the token's life, taken away in the round of its
- * end. A round makes at most FILES_PER_ROUND beside its logins' own (a signature and five calls on a file
- * system in memory, 50 µs each), however many are due, so that no number of sessions delays a login. */
+ * end. A round makes at most FILES_PER_ROUND beside its logins' own (a signature and some calls on a file
+ * system in memory, 0.1 to 0.15 ms each), however many are due: no number of sessions delays a login. */
 #include "daemon/server_private.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "daemon/log.h"
 #include "daemon/mint.h"
 
-#define FILES_PER_ROUND  8
+#define FILES_PER_ROUND  4
 #define SWEPT_PER_ROUND  64
 #define NAMES_PER_SECOND (NAMES_MAX / 2) /* so that an answer is still known when it is looked for */
 #define NAMES_PAUSE      (USEC_PER_SEC / 10)
