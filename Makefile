@@ -287,6 +287,7 @@ install: all $(INSTALLED:%=$(B)/installed/%) ## install (DESTDIR=, prefix=/usr)
 	$(Q)install -Dm644 systemd/sessjwtd.socket $(DESTDIR)$(unitdir)/sessjwtd.socket
 	$(Q)install -Dm644 $(B)/installed/systemd/sessjwtd.service $(DESTDIR)$(unitdir)/sessjwtd.service
 	$(Q)install -Dm644 systemd/sessjwt.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/sessjwt.conf
+	$(Q)install -Dm644 systemd/sessjwt.rules $(DESTDIR)$(prefix)/share/polkit-1/rules.d/50-sessjwt.rules
 	$(Q)install -Dm644 systemd/sessjwt.pam-config $(DESTDIR)$(prefix)/share/pam-configs/sessjwt
 	$(Q)install -Dm644 systemd/sessjwt.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/sessjwt.conf
 	$(Q)install -Dm644 systemd/sessjwt.catalog $(DESTDIR)$(catalogdir)/sessjwt.catalog

@@ -112,7 +112,7 @@ static const struct config_key policy_keys[] = {
         { "role_default", CONFIG_TEXT_OR_NONE, TEXT(struct policy, role_default), .initial = "user",
                 .right = RIGHT_TEXT ", or nothing for no role" },
         { "terminate", CONFIG_TERMINATE, offsetof(struct policy, terminate), .initial = "leader",
-                .right = "leader or none" },
+                .right = "leader, scope or none" },
 };
 
 const struct config_section config_sections[] = {

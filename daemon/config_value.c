@@ -153,7 +153,7 @@ static int read_on_password(const char *text, enum on_password_change *ret, char
 }
 
 static int read_terminate(const char *text, enum terminate *ret, char *problem) {
-        for (enum terminate i = TERMINATE_LEADER; i <= TERMINATE_NONE; i++) {
+        for (enum terminate i = TERMINATE_LEADER; i <= TERMINATE_SCOPE; i++) {
                 if (strcmp(text, terminate_name(i)) == 0) {
                         *ret = i;
                         return 0;

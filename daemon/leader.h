@@ -24,6 +24,8 @@ struct leader {
         struct leader_id id;
         int pidfd;
         size_t n_sessions;
+        uint32_t uid;  /* while it has a stage: whose login it is */
+        bool by_scope; /* and whether logind is to be asked first */
         enum leader_stage stage;
         usec_t due;
         struct leader *next;             /* in its bucket */

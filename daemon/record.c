@@ -49,7 +49,7 @@ static const struct field session_fields[] = {
         U32(session, uid, UINT32_MAX),
         ENUM(session, class, CLASS_COUNTED, CLASS_IGNORED),
         FLAG(session, counts),
-        ENUM(session, terminate, TERMINATE_LEADER, TERMINATE_NONE),
+        ENUM(session, terminate, TERMINATE_LEADER, TERMINATE_SCOPE),
         BYTES(session, device.bytes),
         U32(session, methods, (1U << _METHODS_MAX) - 1),
         BYTES(session, leader.boot.bytes),

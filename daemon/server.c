@@ -113,7 +113,7 @@ static void run_due(struct server *server) {
         if (server_names_due(server) <= server->now.boot)
                 server_go_on_with_names(server);
         if (terminate_due(server->leaders) <= server->now.boot)
-                terminate_run(server->leaders, server->service.store, server->now.boot);
+                terminate_run(server->leaders, server->logind, server->service.store, server->now.boot);
         server_tend_list(server);
         server_tend_bearer_files(server);
         if (server->sweep_due <= server->now.boot) {
@@ -258,6 +258,7 @@ static void server_close(struct server *server) {
         reload_free(&server->reload);
         list_file_free(&server->list_file);
         server_close_bearer_files(server);
+        logind_free(&server->logind);
         leaders_free(&server->leaders);
         fdstore_close(&server->fdstore);
         free(server->scratch_reply);

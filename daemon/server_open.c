@@ -13,6 +13,7 @@
 #include "daemon/keys.h"
 #include "daemon/log.h"
 #include "daemon/reconcile.h"
+#include "daemon/terminate.h"
 
 #define FDS_FOR_OURSELVES 64
 
@@ -113,6 +114,8 @@ static int take_up(struct server *server, size_t max_leaders) {
                 r = token_cache_new(0, &server->service.tokens_seen);
         if (r >= 0)
                 r = leaders_new(max_leaders, server->fdstore, &server->leaders);
+        if (r >= 0)
+                r = logind_new(server->event, terminate_refused, server->leaders, &server->logind);
         if (r >= 0)
                 r = reconcile(&server->service, server->leaders, server->now);
         if (r >= 0)

@@ -75,6 +75,7 @@ struct server {
         struct turn *turn;
         struct fdstore *fdstore;
         struct leaders *leaders;
+        struct logind *logind;
         struct reload *reload;
         struct request *reload_waits;      /* for the reading that goes on; linked by change.next */
         struct request *reload_waits_next; /* for one that must be begun after it */

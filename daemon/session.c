@@ -8,7 +8,7 @@ static bool becomes_ending(const struct session *session, enum session_end end, 
                 return false;
         if (end == END_DENIED)
                 return true; /* `ssh -N` stays connected after a refused open, whatever terminate says */
-        return session->class == CLASS_COUNTED && session->terminate == TERMINATE_LEADER;
+        return session->class == CLASS_COUNTED && session->terminate != TERMINATE_NONE;
 }
 
 int session_end(struct session *session, enum session_end end, bool may_signal) {
@@ -99,6 +99,7 @@ const char *terminate_name(enum terminate terminate) {
         static const char *const names[] = {
                 [TERMINATE_LEADER] = "leader",
                 [TERMINATE_NONE] = "none",
+                [TERMINATE_SCOPE] = "scope",
         };
 
         return NAME_OF(names, terminate);

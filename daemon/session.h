@@ -36,7 +36,8 @@ enum session_end {
         _END_MAX,
 };
 
-enum terminate { TERMINATE_LEADER = 1, TERMINATE_NONE = 2 };
+/* Kept in records: never renumber. */
+enum terminate { TERMINATE_LEADER = 1, TERMINATE_NONE = 2, TERMINATE_SCOPE = 3 };
 
 /* The process that opened the PAM session: a pid alone would be recycled. */
 struct leader_id {
@@ -106,4 +107,4 @@ bool leader_id_equal(const struct leader_id *a, const struct leader_id *b);
 const char *session_state_name(enum session_state state); /* "live", "ending", "ended" */
 const char *session_end_name(enum session_end end);       /* "logout", …; "" for END_NONE */
 const char *session_class_name(enum session_class class); /* "counted", … */
-const char *terminate_name(enum terminate terminate);     /* "leader", "none" */
+const char *terminate_name(enum terminate terminate);     /* "leader", "none", "scope" */

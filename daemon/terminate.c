@@ -1,6 +1,7 @@
 /* terminate: see terminate.h. */
 #include "daemon/terminate.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -20,9 +21,24 @@ static void leader_signal(const struct leader *leader, int number) {
                 log_line(LOG_WARNING, "cannot signal login process %d: %m", leader->id.pid);
 }
 
-static void leader_ask(struct leaders *leaders, struct leader *leader, usec_t now_boot) {
+/* Whether logind will see to it, with all that the login has started. */
+static bool logind_asks(struct logind *logind, const struct leader *leader) {
+        int r;
+
+        if (!leader->by_scope || !logind)
+                return false;
+        r = logind_terminate(logind, &leader->id, leader->pidfd, leader->uid);
+        if (r < 0 && r != -ENXIO && r != -ESRCH)
+                log_line(LOG_WARNING, "cannot ask logind to end the session of login process %d: %s",
+                        leader->id.pid, strerror(-r));
+        return r == 0;
+}
+
+static void leader_ask(
+        struct leaders *leaders, struct logind *logind, struct leader *leader, usec_t now_boot) {
         HOOK("before-signal");
-        leader_signal(leader, SIGTERM);
+        if (!logind_asks(logind, leader))
+                leader_signal(leader, SIGTERM);
         leader_set_stage(leaders, leader, LEADER_ASKED, now_boot + TERMINATE_GRACE_SEC * USEC_PER_SEC);
 }
 
@@ -36,6 +52,8 @@ void terminate_begin(
                 (void) terminal_tell(leader->id.pid, session->uid, line);
         if (leader->stage != LEADER_STAYS)
                 return;
+        leader->uid = session->uid;
+        leader->by_scope = session->terminate == TERMINATE_SCOPE;
         /* SIGTERM only from terminate_run, which looks who shares the leader: somebody may have joined it
          * between the commit of this end and now. */
         if (session->end == END_DENIED)
@@ -84,8 +102,8 @@ static bool leader_is_shared(struct store *store, const struct leader *leader) {
         return ending_may_signal(txn, &leader->id, NULL, NULL) != 1;
 }
 
-static void leader_step(
-        struct leaders *leaders, struct store *store, struct leader *leader, usec_t now_boot) {
+static void leader_step(struct leaders *leaders, struct logind *logind, struct store *store,
+        struct leader *leader, usec_t now_boot) {
         if (leader_is_shared(store, leader)) {
                 log_line(LOG_WARNING, "login process %d holds another session by now: it is left alone",
                         leader->id.pid);
@@ -95,7 +113,7 @@ static void leader_step(
         switch (leader->stage) {
         case LEADER_DENIED:
         case LEADER_TOLD:
-                leader_ask(leaders, leader, now_boot);
+                leader_ask(leaders, logind, leader, now_boot);
                 return;
         case LEADER_ASKED:
                 leader_kill_children(leader);
@@ -108,10 +126,17 @@ static void leader_step(
         }
 }
 
-void terminate_run(struct leaders *leaders, struct store *store, usec_t now_boot) {
+void terminate_run(struct leaders *leaders, struct logind *logind, struct store *store, usec_t now_boot) {
         for (struct leader *leader = leaders_first_terminating(leaders), *next; leader; leader = next) {
                 next = leader->next_terminating; /* a step may take it off the list */
                 if (leader->due <= now_boot)
-                        leader_step(leaders, store, leader, now_boot);
+                        leader_step(leaders, logind, store, leader, now_boot);
         }
+}
+
+void terminate_refused(struct leaders *leaders, const struct leader_id *id) {
+        const struct leader *leader = leaders_find(leaders, id);
+
+        if (leader && leader->stage == LEADER_ASKED)
+                leader_signal(leader, SIGTERM);
 }

@@ -164,8 +164,8 @@ static void test_what_is_none_of_the_choices_is_refused(void **state) {
         assert_policy_error("on_limit = ask", "on_limit: 'ask' is nothing that can be done at a limit; "
                                               "right is evict-oldest or deny");
         assert_policy_error("on_limit =", "on_limit: ''");
-        assert_policy_error("terminate = scope", "terminate: 'scope' is nothing that can be terminated; "
-                                                 "right is leader or none");
+        assert_policy_error("terminate = process", "terminate: 'process' is nothing that can be terminated; "
+                                                   "right is leader, scope or none");
         assert_error(
                 "[token]\ntyp = jwt", "test.conf:2: typ: 'jwt' is no type of token; right is at+jwt or JWT");
 }

@@ -201,11 +201,11 @@ static void test_an_ending_that_a_crash_interrupted_goes_on(void **state) {
         open_alone(*state, &going);
         start = start_with(state, 10);
         assert_int_equal(terminate_due(start.leaders), asked);
-        terminate_run(start.leaders, start.service.store, asked);
+        terminate_run(start.leaders, NULL, start.service.store, asked);
         assert_int_equal(child_wait(&polite), SIGTERM);
         assert_found(*state, 1, 0);
-        terminate_run(start.leaders, start.service.store, asked + GRACE);
-        terminate_run(start.leaders, start.service.store, asked + GRACE + USEC_PER_SEC);
+        terminate_run(start.leaders, NULL, start.service.store, asked + GRACE);
+        terminate_run(start.leaders, NULL, start.service.store, asked + GRACE + USEC_PER_SEC);
         assert_int_equal(child_wait(&child), SIGKILL);
         start_end(&start);
 }
@@ -219,7 +219,7 @@ static void test_a_denied_login_is_given_its_time_again(void **state) {
         start = start_with(state, 10);
         assert_int_equal(terminate_due(start.leaders), NOW.boot + DENIED_GRACE_SEC * USEC_PER_SEC);
         assert_int_equal(leaders_find(start.leaders, &session.leader)->stage, LEADER_DENIED);
-        terminate_run(start.leaders, start.service.store, NOW.boot + DENIED_GRACE_SEC * USEC_PER_SEC);
+        terminate_run(start.leaders, NULL, start.service.store, NOW.boot + DENIED_GRACE_SEC * USEC_PER_SEC);
         assert_int_equal(child_wait(&child), SIGTERM);
         start_end(&start);
 }
@@ -235,7 +235,7 @@ static void test_an_ending_whose_leader_holds_a_live_session_signals_nobody(void
         open_alone(*state, &live);
         start = start_with(state, 10);
         for (usec_t passed = 0; passed < 4 * GRACE; passed += USEC_PER_SEC)
-                terminate_run(start.leaders, start.service.store, NOW.boot + passed);
+                terminate_run(start.leaders, NULL, start.service.store, NOW.boot + passed);
         assert_true(pidfd_is_alive(child.pidfd));
         assert_found(*state, 2, 0);
         start_end(&start);

@@ -78,7 +78,7 @@ static void test_a_flag_that_is_neither_is_refused(void **state) {
 
 static void test_a_terminate_out_of_range_is_refused(void **state) {
         assert_byte_refused(AT_TERMINATE, 0);
-        assert_byte_refused(AT_TERMINATE, TERMINATE_NONE + 1);
+        assert_byte_refused(AT_TERMINATE, TERMINATE_SCOPE + 1);
 }
 
 static void test_a_state_out_of_range_is_refused(void **state) {

@@ -33,6 +33,7 @@ static void assert_end(enum session_class class, enum terminate terminate, enum 
 static void test_an_evicted_counted_session_becomes_ending(void **state) {
         assert_end(CLASS_COUNTED, TERMINATE_LEADER, END_EVICTED, true, SESSION_BECAME_ENDING);
         assert_end(CLASS_COUNTED, TERMINATE_LEADER, END_REVOKED, true, SESSION_BECAME_ENDING);
+        assert_end(CLASS_COUNTED, TERMINATE_SCOPE, END_REVOKED, true, SESSION_BECAME_ENDING);
         assert_end(CLASS_COUNTED, TERMINATE_LEADER, END_EXPIRED, true, SESSION_BECAME_ENDING);
 }
 
@@ -151,6 +152,7 @@ static void test_the_other_names_are_those_of_the_configuration(void **state) {
         assert_string_equal(session_class_name(CLASS_IGNORED), "ignored");
         assert_string_equal(terminate_name(TERMINATE_LEADER), "leader");
         assert_string_equal(terminate_name(TERMINATE_NONE), "none");
+        assert_string_equal(terminate_name(TERMINATE_SCOPE), "scope");
 }
 
 static void test_a_number_out_of_range_has_the_name_unknown(void **state) {
@@ -158,7 +160,7 @@ static void test_a_number_out_of_range_has_the_name_unknown(void **state) {
         assert_string_equal(session_state_name((enum session_state) 4), "unknown");
         assert_string_equal(session_class_name((enum session_class) 0), "unknown");
         assert_string_equal(session_class_name((enum session_class) - 1), "unknown");
-        assert_string_equal(terminate_name((enum terminate) 3), "unknown");
+        assert_string_equal(terminate_name((enum terminate) 4), "unknown");
 }
 
 int main(void) {

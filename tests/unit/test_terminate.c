@@ -46,7 +46,7 @@ static void begin(struct scene *scene, const char *line) {
 }
 
 static void run_at(struct scene *scene, usec_t now) {
-        terminate_run(scene->leaders, scene->store->store, now);
+        terminate_run(scene->leaders, NULL, scene->store->store, now);
 }
 
 static enum leader_stage stage(const struct scene *scene) {
