@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
-from harness import Daemon, Host, PamLogin, PamStack, SessionList, Ssh, Sshd, VarlinkError, jose
+from harness import Daemon, Host, PamLogin, PamStack, SessionList, Ssh, Sshd, VarlinkError, eventually, jose
 from harness import paths
 from harness.signing_keys import call, is_active, mint
 
@@ -135,6 +135,19 @@ def test_keep_keeps_sessions_and_no_token():
     assert sids(daemon) == {login.sid for login in logins}
     assert_void(daemon, *logins)
     assert all(is_active(daemon, mint(daemon, login)) for login in logins)
+
+
+def test_the_token_file_of_a_session_that_is_kept_has_a_token_that_counts():
+    daemon = start("token_file = yes\non_password_change = keep\n")
+    logins = [Login(daemon), Login(daemon)]
+    files = [pathlib.Path(login.app.getenv(1, "BEARER_TOKEN_FILE")) for login in logins]
+    before = [file.read_text() for file in files]
+    assert all(is_active(daemon, token) for token in before)
+    chpasswd("alice", NEW)
+    assert not any(is_active(daemon, token) for token in before)
+    for file, token in zip(files, before):
+        eventually(lambda file=file, token=token: file.read_text() != token, what="a new token in the file")
+        assert is_active(daemon, file.read_text()) and "reset" in jose.split(file.read_text())[1]
 
 
 def test_a_password_that_was_not_changed_resets_nothing():
