@@ -52,6 +52,8 @@ static const struct error {
                 "The refresh token was used already, as if it had been copied: its session has ended" },
         { OURS("RefreshTokenExpired"), SESSJWT_E_REFRESH_TOKEN_EXPIRED, "sessionId",
                 "The refresh token is good no more; its session can be issued another one" },
+        { OURS("DeviceNotFound"), SESSJWT_E_DEVICE_NOT_FOUND, "deviceId",
+                "There is no such device, or it is not yours to see" },
 };
 
 #define N_ERRORS (sizeof errors / sizeof *errors)

@@ -72,6 +72,7 @@ enum {
         SESSJWT_E_REFRESH_TOKEN_EXPIRED, /* its session goes on; detail: the session id */
         SESSJWT_E_NAMES_UNAVAILABLE,     /* the account database does not answer: no token, ask again later */
         SESSJWT_E_USER_NOT_FOUND,        /* detail: the name */
+        SESSJWT_E_DEVICE_NOT_FOUND,      /* no such device, or not yours to see; detail: the device id */
 };
 
 /* A static sentence, without a full stop, for whatever a call returned. Never NULL. */
@@ -159,6 +160,27 @@ int sessjwt_reset_user(struct sessjwt *c, const char *user, const char *realm);
  * would meet now (for admins). Read "policy", "considered" and "fromOtherDevice.outcome"; the interface
  * description has the rest. */
 int sessjwt_explain_policy(struct sessjwt *c, const char *user, const char *service, const char *realm);
+
+/* Begins a list of devices: those that you have logged in from; with user (or NULL) that user's; with `all`
+ * everybody's (both for admins); only of that realm (or NULL). Errors come here; then call
+ * sessjwt_next_device until it gives NULL. */
+int sessjwt_list_devices(struct sessjwt *c, const char *user, const char *realm, bool all);
+
+/* As sessjwt_next_session, the next Device object of the list. */
+int sessjwt_next_device(struct sessjwt *c, const char **ret_device);
+
+/* Calls a device by another name, of 1 to 128 bytes without control characters. Read "device". */
+int sessjwt_rename_device(struct sessjwt *c, const char *device_id, const char *name);
+
+/* Refuses logins from a device from now on, and ends its sessions. Read "device", "revokedCount". */
+int sessjwt_block_device(struct sessjwt *c, const char *device_id);
+
+/* Lets a blocked device log in again. Read "device". */
+int sessjwt_unblock_device(struct sessjwt *c, const char *device_id);
+
+/* Ends a device's sessions and forgets it: at its next login it is new. Read "device" (as it was),
+ * "revokedCount". */
+int sessjwt_forget_device(struct sessjwt *c, const char *device_id);
 
 /* The signing keys, in the order of making (for root): "keys", each with "kid", "state" (next, active,
  * retiring), "sequence", "createdAt", "since", "until". */

@@ -24,6 +24,11 @@ static const struct method methods[] = {
         { "org.sessjwt.RevokeAll", OWNER, CHANGES, on_revoke_all, NULL },
         { "org.sessjwt.ResetUser", ADMIN, CHANGES, on_reset_user, NULL },
         { "org.sessjwt.ExplainPolicy", ADMIN, READS, on_explain_policy, NULL },
+        { "org.sessjwt.ListDevices", OWNER, READS, on_list_devices, NULL },
+        { "org.sessjwt.RenameDevice", OWNER, CHANGES, on_rename_device, NULL },
+        { "org.sessjwt.BlockDevice", OWNER, CHANGES, on_block_device, NULL },
+        { "org.sessjwt.UnblockDevice", OWNER, CHANGES, on_unblock_device, NULL },
+        { "org.sessjwt.ForgetDevice", OWNER, CHANGES, on_forget_device, NULL },
         { "org.sessjwt.ListKeys", ROOT, READS, on_list_keys, NULL },
         { "org.sessjwt.RotateKey", ROOT, CHANGES, on_rotate_key, NULL },
         { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health, NULL },
@@ -115,6 +120,9 @@ static void api_write_error(struct request *q, int outcome) {
         case API_SESSION_NOT_FOUND:
                 write_error(q, "org.sessjwt.SessionNotFound", "sessionId", q->detail);
                 return;
+        case API_DEVICE_NOT_FOUND:
+                write_error(q, "org.sessjwt.DeviceNotFound", "deviceId", q->detail);
+                return;
         case API_SESSION_ENDED:
                 message_begin_error(&q->reply, "org.sessjwt.SessionEnded");
                 json_member_string(&q->reply, "sessionId", q->detail);
@@ -192,14 +200,21 @@ int api_read(struct request *q, const struct message_field *fields, void *params
         return API_INVALID_PARAMETER;
 }
 
+void api_put_time(struct json_writer *w, const char *key, usec_t wall) {
+        char text[CLOCK_TEXT_SIZE];
+
+        clock_write(wall, text);
+        json_member_string(w, key, text);
+}
+
 bool api_may_act_on(const struct request *q, uint32_t uid) {
         if (q->peer.uid == 0 || q->peer.uid == uid)
                 return true;
         return q->peer.is_admin && uid != 0;
 }
 
-/* A caller who is no admin sees only his own realm: a session in another is as one that is not there. */
-static int is_in_callers_realm(struct request *q, const struct session *session) {
+/* What is in another realm is for others than admins as what is not there. */
+int api_sees_realm(struct request *q, const char *name) {
         const struct realm *realm;
         int r;
 
@@ -208,7 +223,7 @@ static int is_in_callers_realm(struct request *q, const struct session *session)
         r = api_find_realm(q, "", &realm);
         if (r < 0)
                 return r;
-        return r == 0 && strcmp(realm->name, session->realm) == 0;
+        return r == 0 && strcmp(realm->name, name) == 0;
 }
 
 int api_find_own_session(struct request *q, const char *session_id, struct session *ret) {
@@ -225,7 +240,7 @@ int api_find_own_session(struct request *q, const char *session_id, struct sessi
         if (r < 0)
                 return r;
         found = r == 0 && api_may_act_on(q, session.uid);
-        r = found ? is_in_callers_realm(q, &session) : 0;
+        r = found ? api_sees_realm(q, session.realm) : 0;
         if (r < 0)
                 return r;
         if (r == 0) {

@@ -43,6 +43,7 @@ enum api_outcome {
         API_INVALID_REFRESH_TOKEN,
         API_REFRESH_TOKEN_REUSED,
         API_REFRESH_TOKEN_EXPIRED,
+        API_DEVICE_NOT_FOUND,
         API_REALM_NOT_FOUND,
         API_TOO_MANY_CONNECTIONS,
         API_CONFIGURATION_INVALID,
@@ -73,9 +74,15 @@ int api_finish_reply(struct request *q, int result, size_t *ret_size);
 /* Reads the parameters by a table. 0 or API_INVALID_PARAMETER with the field in q->detail. */
 int api_read(struct request *q, const struct message_field *fields, void *params);
 
+/* A member that is a time. */
+void api_put_time(struct json_writer *w, const char *key, usec_t wall);
+
 /* A session that the caller may act on: looks up and checks in one step. 0 or API_SESSION_NOT_FOUND, the
  * same for one that is not there and one that is not his; API_INVALID_PARAMETER for what is no session id. */
 int api_find_own_session(struct request *q, const char *session_id, struct session *ret);
+/* Whether the caller, who may act on its uid, sees this realm: one who is no admin sees only his own. < 0, 0
+ * or 1. */
+int api_sees_realm(struct request *q, const char *realm);
 /* Whether the caller may act on sessions of this uid. */
 bool api_may_act_on(const struct request *q, uint32_t uid);
 /* The session to issue tokens for: the named one, or with "" that of the caller. 0;
@@ -122,7 +129,8 @@ enum { WALK_PASSES_OVER = STORE_END + 1 };
 int walk_prepare(struct request *q, const char *user, const char *realm, bool all, struct walk *ret);
 /* 0, STORE_END, WALK_PASSES_OVER or negative errno. */
 int walk_next(struct request *q, const struct walk *walk, struct store_cursor *cursor, struct session *ret);
-void api_put_session(struct json_writer *w, const struct session *session, bool is_current);
+void api_put_session(
+        struct request *q, struct json_writer *w, const struct session *session, bool is_current);
 
 /* ---- lists: api_list.c ---- */
 
@@ -153,6 +161,11 @@ int on_revoke_others(struct request *q);
 int on_revoke_all(struct request *q);
 int on_reset_user(struct request *q);
 int on_explain_policy(struct request *q);
+int on_list_devices(struct request *q);
+int on_rename_device(struct request *q);
+int on_block_device(struct request *q);
+int on_unblock_device(struct request *q);
+int on_forget_device(struct request *q);
 int on_list_keys(struct request *q);
 int on_rotate_key(struct request *q);
 int on_get_health(struct request *q);

@@ -83,7 +83,7 @@ static int end_one(struct request *q, struct session *session, const struct end_
         if (r < 0)
                 return r;
         if (q->progress.n_ended++ < ENDED_SESSIONS_SHOWN)
-                api_put_session(&q->reply, session, false);
+                api_put_session(q, &q->reply, session, false);
         return 0;
 }
 

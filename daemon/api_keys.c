@@ -34,13 +34,6 @@ int on_get_keys(struct request *q) {
 
 /* ---- ListKeys ---- */
 
-static void put_time(struct json_writer *w, const char *name, usec_t wall) {
-        char text[CLOCK_TEXT_SIZE];
-
-        clock_write(wall, text);
-        json_member_string(w, name, text);
-}
-
 /* The ages are counted on the boot clock; people are shown the wall clock's times that follow from them. */
 static void put_key(struct json_writer *w, const struct rotation_key *key, const struct rotation_rule *rule) {
         usec_t left = rotation_left(&key->head, rule), age = rotation_age(&key->head, rule);
@@ -49,10 +42,10 @@ static void put_key(struct json_writer *w, const struct rotation_key *key, const
         json_member_string(w, "kid", key->kid);
         json_member_string(w, "state", key_state_name(key->head.state));
         json_member_integer(w, "sequence", (int64_t) key->head.sequence);
-        put_time(w, "createdAt", key->head.created_at);
-        put_time(w, "since", rule->now.wall > age ? rule->now.wall - age : 0);
+        api_put_time(w, "createdAt", key->head.created_at);
+        api_put_time(w, "since", rule->now.wall > age ? rule->now.wall - age : 0);
         if (left != USEC_NEVER)
-                put_time(w, "until", rule->now.wall + left);
+                api_put_time(w, "until", rule->now.wall + left);
         json_close_object(w);
 }
 

@@ -11,13 +11,6 @@
 
 /* ---- a session as its object ---- */
 
-static void put_time(struct json_writer *w, const char *key, usec_t wall) {
-        char text[CLOCK_TEXT_SIZE];
-
-        clock_write(wall, text);
-        json_member_string(w, key, text);
-}
-
 static void put_methods(struct json_writer *w, uint32_t methods) {
         json_key(w, "methods");
         json_open_array(w);
@@ -27,11 +20,22 @@ static void put_methods(struct json_writer *w, uint32_t methods) {
         json_close_array(w);
 }
 
-void api_put_session(struct json_writer *w, const struct session *session, bool is_current) {
-        char sid[SID_TEXT_MAX + 1], device[DEVICE_ID_TEXT_SIZE];
+/* What its device is called now; what it was called at login, when it is not kept any more. */
+static void find_device_name(
+        struct request *q, const struct session *session, char ret[static DEVICE_NAME_MAX + 1]) {
+        struct device device;
+        bool found = store_find_device(q->txn, session->realm, session->user, &session->device, &device) == 0;
+
+        memcpy(ret, found ? device.name : session->device_name, DEVICE_NAME_MAX + 1);
+}
+
+void api_put_session(
+        struct request *q, struct json_writer *w, const struct session *session, bool is_current) {
+        char sid[SID_TEXT_MAX + 1], device[DEVICE_ID_TEXT_SIZE], device_name[DEVICE_NAME_MAX + 1];
 
         sid_write(&session->sid, sid);
         device_id_write(&session->device, device);
+        find_device_name(q, session, device_name);
         json_open_object(w);
         json_member_string(w, "sessionId", sid);
         json_member_string(w, "realm", session->realm);
@@ -41,7 +45,7 @@ void api_put_session(struct json_writer *w, const struct session *session, bool 
         json_member_string(w, "class", session_class_name(session->class));
         json_member_string(w, "policy", session->policy);
         json_member_string(w, "deviceId", device);
-        json_member_string(w, "deviceName", session->device_name);
+        json_member_string(w, "deviceName", device_name);
         if (*session->ip)
                 json_member_string(w, "ip", session->ip);
         if (*session->tty)
@@ -50,10 +54,10 @@ void api_put_session(struct json_writer *w, const struct session *session, bool 
         json_member_integer(w, "leader", session->leader.pid);
         if (session->audit_session != AUDIT_SESSION_UNSET)
                 json_member_integer(w, "auditSession", session->audit_session);
-        put_time(w, "createdAt", session->created_at);
-        put_time(w, "lastSeen", session->last_seen);
+        api_put_time(w, "createdAt", session->created_at);
+        api_put_time(w, "lastSeen", session->last_seen);
         if (session->deadline_wall != USEC_NEVER)
-                put_time(w, "expiresAt", session->deadline_wall);
+                api_put_time(w, "expiresAt", session->deadline_wall);
         json_member_string(w, "state", session_state_name(session->state));
         if (session->end != END_NONE)
                 json_member_string(w, "endReason", session_end_name(session->end));
@@ -154,7 +158,8 @@ int on_list_sessions(struct request *q) {
                 if (r == STORE_END)
                         return list_end(q, "session", "sessions");
                 json_writer_init(&row, text, sizeof(text));
-                api_put_session(&row, &session, has_current && sid_compare(&current.sid, &session.sid) == 0);
+                api_put_session(
+                        q, &row, &session, has_current && sid_compare(&current.sid, &session.sid) == 0);
                 r = json_writer_finish(&row, &size);
                 if (r < 0)
                         return r;
@@ -204,7 +209,7 @@ int on_get_session(struct request *q) {
         if (r)
                 return r;
         json_key(&q->reply, "session");
-        api_put_session(&q->reply, &session, is_callers(q, &session));
+        api_put_session(q, &q->reply, &session, is_callers(q, &session));
         return 0;
 }
 
@@ -236,7 +241,7 @@ int on_revoke_session(struct request *q) {
         if (r < 0)
                 return r;
         json_key(&q->reply, "session");
-        api_put_session(&q->reply, &session, is_current);
+        api_put_session(q, &q->reply, &session, is_current);
         json_member_integer(&q->reply, "revokedCount", was_live);
         return 0;
 }

@@ -21,6 +21,11 @@ enum effect_kind {
         EFFECT_DEVICE_NEW,
         EFFECT_REFRESHED, /* a refresh token was issued, or traded for another one */
         EFFECT_RELOADED,  /* another configuration applies; there is no session */
+        /* Of a device, whose user, name and last address stand in a session without an id. */
+        EFFECT_DEVICE_RENAMED, /* note is its former name */
+        EFFECT_DEVICE_BLOCKED,
+        EFFECT_DEVICE_UNBLOCKED,
+        EFFECT_DEVICE_FORGOTTEN,
         /* Of signing keys: note is the kid, and there is no session. */
         EFFECT_KEY_MADE,
         EFFECT_KEY_ROTATED, /* it signs from now on */

@@ -45,6 +45,12 @@ struct request *request_keep(const struct request *request, const char *text, si
         return TAKE(kept);
 }
 
+void list_clear(struct list *list) {
+        free(list->held);
+        roster_free(&list->roster);
+        *list = (struct list){ 0 };
+}
+
 void request_free(struct request **request) {
         if (!*request)
                 return;
@@ -58,7 +64,7 @@ void request_free(struct request **request) {
         }
         if ((*request)->text)
                 explicit_bzero((*request)->text, strlen((*request)->text));
-        free((*request)->list.held);
+        list_clear(&(*request)->list);
         free((*request)->text);
         free(*request);
         *request = NULL;

@@ -9,6 +9,7 @@
 #include "client/message.h"
 #include "daemon/config.h"
 #include "daemon/peer.h"
+#include "daemon/roster.h"
 #include "daemon/service.h"
 #include "daemon/turn.h"
 
@@ -21,6 +22,9 @@ struct list {
         bool is_truncated;
         char *held; /* with `more`: the row that waits to learn whether it is the last; malloced */
         size_t held_size;
+        struct roster *roster; /* of devices: of the user whose turn it is */
+        bool is_counted;       /* his sessions are: his devices go out */
+        struct store_cursor devices;
 };
 
 /* Whose sessions are walked: all, those of a name (admins), or those of the caller's uid, of one name if he
@@ -98,6 +102,9 @@ struct request {
 /* A request that outlives its round: a copy that owns its text and reply. NULL: no memory. */
 struct request *request_keep(const struct request *request, const char *text, size_t size);
 void request_free(struct request **request);
+
+/* Frees what a list holds. */
+void list_clear(struct list *list);
 
 /* A reply of its own of size bytes, instead of the borrowed one. 0 or -ENOMEM. */
 int request_own_reply(struct request *request, size_t size);

@@ -160,7 +160,8 @@ static int begin_list(struct server *server, struct connection *connection, cons
         _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
         size_t written = server->scratch.reply.length;
 
-        server->scratch.list.held = NULL; /* it is q's now */
+        server->scratch.list.held = NULL; /* they are q's now */
+        server->scratch.list.roster = NULL;
         if (!q || request_own_reply(q, REPLY_MAX) < 0)
                 return -ENOMEM;
         memcpy(q->reply_bytes, server->scratch_reply, written);
@@ -234,7 +235,7 @@ static int handle_call(struct server *server, struct connection *connection, con
         if (api_must_wait(r))
                 return begin_wait(server, connection, text, size, r);
         r = put_reply(connection, q, r);
-        free(TAKE(q->list.held));
+        list_clear(&q->list);
         return r;
 }
 
