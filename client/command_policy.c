@@ -79,6 +79,8 @@ static void print_policy(struct sessjwt *c) {
         fputs(", ", stdout);
         print_limit(c, "maxSessions", "session");
         print_text(c, "; over the limit: ", "onLimit", "");
+        if (sessjwt_reply_string(c, "askFallback"))
+                print_text(c, ", or where nobody can be asked: ", "askFallback", "");
         sessjwt_reply_bool(c, "enforce", &is_enforced);
         puts(is_enforced ? "" : " (only logged: enforce = no)");
         fputs("Lifetimes: ", stdout);

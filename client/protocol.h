@@ -41,6 +41,7 @@
 #define LOCK_SOURCE_MAX     80  /* an address with its /64, local:UID, unknown:SERVICE */
 #define REASON_TEXT_MAX     200 /* the free text of a revocation */
 #define MESSAGE_TEXT_MAX    500 /* what a login may be told; PAM_MAX_MSG_SIZE is 512 */
+#define QUESTION_TEXT_MAX   430 /* what a user is shown before the question, in one text with it */
 #define SID_TEXT_MAX        36  /* a UUID */
 #define SID_SUFFIX_MIN      8   /* how much of a session id, from its end, a person must type */
 #define AUDIENCE_MAX        256
@@ -78,6 +79,9 @@
 #define LOGIN_TIMEOUT_DEFAULT_MSEC 250
 #define LOGIN_TIMEOUT_MAX_MSEC     1000
 #define LOGIN_CONNECTIONS_MAX      1024
+#define CHOICE_LIFE_SEC            60 /* from a user's answer to the open that carries it out */
+#define CHOICES_MAX                1024
+#define CHOICES_PER_USER_MAX       16
 
 /* Ending a login */
 /* From the line on the terminals to SIGTERM: sshd drops what it has not sent yet, and a monitor that is hit

@@ -72,6 +72,8 @@ static void put_policy(
         json_member_integer(w, "maxDevices", policy->max_devices);
         json_member_integer(w, "maxSessions", policy->max_sessions);
         json_member_string(w, "onLimit", on_limit_name(policy->on_limit));
+        if (policy->on_limit == ON_LIMIT_ASK)
+                json_member_string(w, "askFallback", on_limit_name(policy->ask_fallback));
         json_member_string(w, "terminate", terminate_name(policy->terminate));
         put_seconds(w, "accessTtl", policy->access_ttl);
         put_seconds(w, "refreshTtl", policy->refresh_ttl);

@@ -89,8 +89,10 @@ static const struct config_key policy_keys[] = {
                 .initial = "0", .right = RIGHT_COUNT },
         { "max_sessions", CONFIG_COUNT, offsetof(struct policy, max_sessions), .max = COUNT_LIMIT,
                 .initial = "0", .right = RIGHT_COUNT },
-        { "on_limit", CONFIG_ON_LIMIT, offsetof(struct policy, on_limit), .initial = "evict-oldest",
-                .right = "evict-oldest or deny" },
+        { "on_limit", CONFIG_ON_LIMIT, offsetof(struct policy, on_limit), .max = ON_LIMIT_ASK,
+                .initial = "evict-oldest", .right = "evict-oldest, deny or ask" },
+        { "ask_fallback", CONFIG_ON_LIMIT, offsetof(struct policy, ask_fallback), .max = ON_LIMIT_DENY,
+                .initial = "evict-oldest", .right = "evict-oldest or deny" },
         { "access_ttl", CONFIG_DURATION, offsetof(struct policy, access_ttl), .min = 10, .max = DAY,
                 .initial = "15m", .right = "a number and s, m, h or d, as in 15m, from 10s to 24h" },
         { "refresh_ttl", CONFIG_DURATION, offsetof(struct policy, refresh_ttl), .max = UINT64_C(3650) * DAY,
@@ -114,6 +116,8 @@ static const struct config_key policy_keys[] = {
         { "terminate", CONFIG_TERMINATE, offsetof(struct policy, terminate), .initial = "leader",
                 .right = "leader, scope or none" },
 };
+
+_Static_assert(sizeof(policy_keys) / sizeof(*policy_keys) <= CONFIG_KEYS_MAX, "each key has its place");
 
 const struct config_section config_sections[] = {
         SECTION("daemon", CONFIG_ONE, daemon_keys),

@@ -7,7 +7,7 @@
 
 #include "daemon/config_value.h"
 
-#define CONFIG_KEYS_MAX 16 /* of one section */
+#define CONFIG_KEYS_MAX 32 /* of one section */
 
 enum config_section_kind {
         CONFIG_ONE = 1, /* [token]: its keys fill struct config */

@@ -132,8 +132,8 @@ static int read_name(const struct config_key *key, const char *text, char *ret, 
         return put_text(key, text, ret, problem);
 }
 
-static int read_on_limit(const char *text, enum on_limit *ret, char *problem) {
-        for (enum on_limit i = ON_LIMIT_EVICT_OLDEST; i <= ON_LIMIT_DENY; i++) {
+static int read_on_limit(const struct config_key *key, const char *text, enum on_limit *ret, char *problem) {
+        for (enum on_limit i = ON_LIMIT_EVICT_OLDEST; i <= key->max; i++) {
                 if (strcmp(text, on_limit_name(i)) == 0) {
                         *ret = i;
                         return 0;
@@ -194,7 +194,7 @@ static int read_field(
         case CONFIG_NAME:
                 return read_name(key, text, field, problem);
         case CONFIG_ON_LIMIT:
-                return read_on_limit(text, field, problem);
+                return read_on_limit(key, text, field, problem);
         case CONFIG_ON_PASSWORD:
                 return read_on_password(text, field, problem);
         case CONFIG_TERMINATE:

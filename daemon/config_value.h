@@ -21,7 +21,7 @@ enum config_kind {
         CONFIG_TEXT_OR_NONE, /* the same, or empty */
         CONFIG_TYP,          /* char[size]: at+jwt or JWT */
         CONFIG_NAME,         /* char[size]: of a policy or realm */
-        CONFIG_ON_LIMIT,     /* enum on_limit */
+        CONFIG_ON_LIMIT,     /* enum on_limit, at most max */
         CONFIG_TERMINATE,    /* enum terminate */
         CONFIG_ON_PASSWORD,  /* enum on_password_change */
         CONFIG_MESSAGES,     /* enum lock_messages */

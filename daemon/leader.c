@@ -184,6 +184,34 @@ int leader_identify(int pidfd, const struct boot_id *boot, struct leader_id *ret
         return 0;
 }
 
+/* As long as the child names the same parent, that one lives: it would name another as soon as it is gone. */
+int leader_identify_parent(int pidfd, const struct boot_id *boot, struct leader_id *ret) {
+        struct process child, parent;
+        struct leader_id id;
+        pid_t first;
+        int r;
+
+        r = leader_identify(pidfd, boot, &id);
+        if (r < 0)
+                return r;
+        r = process_read(id.pid, &child);
+        if (r < 0)
+                return r;
+        first = child.parent;
+        if (first <= 1)
+                return -ESRCH;
+        r = process_read(first, &parent);
+        if (r < 0)
+                return r;
+        r = process_read(id.pid, &child);
+        if (r < 0)
+                return r;
+        if (child.parent != first || !pidfd_is_alive(pidfd))
+                return -ESRCH;
+        *ret = (struct leader_id){ .boot = *boot, .pid = first, .start = parent.start };
+        return 0;
+}
+
 int leaders_reopen(struct leaders *leaders, const struct leader_id *id) {
         _cleanup_(cleanup_close) int pidfd = fdstore_take(leaders->fdstore, id);
         struct leader_id now;

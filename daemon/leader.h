@@ -64,6 +64,8 @@ struct leader *leaders_first_terminating(const struct leaders *leaders);
 /* Who a pidfd's process is: pid from the pidfd, start time from /proc, looked at again afterwards. 0;
  * -ESRCH: gone. */
 int leader_identify(int pidfd, const struct boot_id *boot, struct leader_id *ret);
+/* Who that process's parent is, as long as it is not init, which leads nobody's login. The same returns. */
+int leader_identify_parent(int pidfd, const struct boot_id *boot, struct leader_id *ret);
 /* A pidfd for a kept leader of this boot: from the fdstore, else by its pid. -ESRCH: it is gone, or its pid
  * is somebody else's now. */
 int leaders_reopen(struct leaders *leaders, const struct leader_id *id);

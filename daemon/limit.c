@@ -1,5 +1,5 @@
 /* limit: see limit.h. */
-#include "daemon/limit.h"
+#include "daemon/limit_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -97,26 +97,32 @@ static void write_denial(
                 verdict->text[length - 1] = '.'; /* for the last ';' */
 }
 
-/* Only what no later fact can change: where some keys do not count, the key would be such a fact. */
-static bool account_may_refuse(const struct limit_login *login) {
+/* It refuses only what no later fact can change: where some keys do not count, the key would be such a
+ * fact. Who is asked can say no himself. */
+static bool account_may_decide(const struct limit_login *login) {
         const struct policy *policy = login->policy;
 
-        return limit_login_counts(login) && policy->enforce && policy->max_sessions > 0 &&
-               policy->on_limit == ON_LIMIT_DENY && !login->may_be_uncounted;
+        if (!limit_login_counts(login) || !policy->enforce || policy->on_limit == ON_LIMIT_EVICT_OLDEST)
+                return false;
+        if (policy->on_limit == ON_LIMIT_ASK && login->asked_from)
+                return policy->max_sessions > 0 || policy->max_devices > 0;
+        return policy->max_sessions > 0 && !login->may_be_uncounted;
 }
 
 int limit_judge_account(struct store_txn *txn, const struct limit_login *login, struct limit_verdict *ret) {
         int r;
 
         *ret = (struct limit_verdict){ .outcome = POLICY_ALLOWS };
-        if (!account_may_refuse(login))
+        if (!account_may_decide(login))
                 return 0;
         r = find_rows(txn, login, ret);
         if (r < 0)
                 return r;
-        ret->outcome = policy_decide_account(login->policy, ret->n_rows);
+        ret->outcome = policy_decide_account(login->policy, ret->rows, ret->n_rows, login->asked_from);
         if (ret->outcome == POLICY_DENIES)
                 write_denial(txn, login, ret);
+        if (ret->outcome == POLICY_ASKS)
+                limit_write_question(txn, login, ret);
         return 0;
 }
 
@@ -130,7 +136,7 @@ int limit_judge_open(struct store_txn *txn, const struct limit_login *login, con
         r = find_rows(txn, login, ret);
         if (r < 0)
                 return r;
-        ret->outcome = policy_decide_open(login->policy, ret->rows, ret->n_rows, device);
+        ret->outcome = policy_decide_open(login->policy, login->choice, ret->rows, ret->n_rows, device);
         if (ret->outcome == POLICY_DENIES)
                 write_denial(txn, login, ret);
         return 0;

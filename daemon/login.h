@@ -1,5 +1,5 @@
-/* login: what pam_sessjwt asks, as handlers: account (a read), open and close (changes). Knows frames and
- * sessions, no socket. DESIGN sections 5 to 7. */
+/* login: what pam_sessjwt asks, as handlers: account (a read), choose (memory only), open and close
+ * (changes). Knows frames and sessions, no socket. DESIGN sections 5 to 7. */
 #pragma once
 
 #include "daemon/config.h"
@@ -22,7 +22,8 @@ struct login {
         int fd;                  /* the module's connection: looked at for a hang-up, never written here */
         usec_t received_awake;   /* when its frame was read */
         struct frame_reply reply;
-        uint64_t status_index; /* of the session that it opens, the same when it is run again */
+        enum policy_choice choice; /* an open: what its user answered in account */
+        uint64_t status_index;     /* of the session that it opens, the same when it is run again */
         bool has_status_index;
         struct login_reset *reset; /* FRAME_PASSWORD: how far it is; NULL: not begun */
         bool answer_is_awaited;    /* false: the module had given up when this was taken up */
@@ -32,8 +33,15 @@ struct login {
  * that cannot be watched are answered at once (reply is filled, false). */
 bool login_needs_store(struct login *login, bool leaders_are_full);
 
-/* Account: refuses only what no later fact can change. Fills the reply. 0 or negative errno. */
+/* Account: refuses only what no later fact can change, and lets the module ask a user who would pass a limit.
+ * Fills the reply. 0 or negative errno. */
 int login_account(struct login *login, struct store_txn *txn);
+
+/* Choose: keeps what the user answered for the open of the process that will lead his login. Fills the reply.
+ * Loop thread. */
+void login_choose(struct login *login, usec_t boot);
+/* Finds what was answered for this open, which alone may carry it out. Loop thread. */
+void login_take_choice(struct login *login, usec_t boot);
 
 enum login_outcome {
         LOGIN_AGAIN = 1, /* more than one turn may do: what was put is kept; to be told, and run again */

@@ -10,6 +10,7 @@
 
 struct limit_login login_limits(const struct login *login) {
         const struct frame_request *frame = &login->frame;
+        struct limit_login limits;
         struct policy_facts facts = { .realm = frame->realm,
                 .user = frame->user,
                 .uid = frame->uid,
@@ -18,15 +19,60 @@ struct limit_login login_limits(const struct login *login) {
                 .n_groups = frame->n_groups,
                 .break_glass = frame->flags & FRAME_BREAK_GLASS };
 
-        return limit_find_login(login->config, &facts);
+        limits = limit_find_login(login->config, &facts);
+        limits.choice = login->choice;
+        return limits;
+}
+
+struct device_facts login_device_facts(const struct login *login) {
+        const struct frame_request *frame = &login->frame;
+
+        return (struct device_facts){ .realm = frame->realm,
+                .user = frame->user,
+                .service = frame->service,
+                .tty = frame->tty,
+                .rhost = frame->rhost,
+                .ssh_connection = frame->ssh_connection,
+                .auth_info = frame->auth_info };
+}
+
+int login_recognise(const struct login *login, struct device *ret) {
+        struct device_facts facts = login_device_facts(login);
+
+        return device_recognise(&facts, ret);
+}
+
+bool login_counts(const struct login *login, const struct limit_login *limits, const struct device *device) {
+        return limit_login_counts(limits) &&
+               !(device->kind == DEVICE_SSH_KEY &&
+                       name_list_has(&login->config->uncounted_keys, device->identity));
+}
+
+/* The device is foreseen for the question only: under keyboard-interactive it is the network source, or the
+ * key that was shown before. A key that does not count is asked nothing. */
+static int foresee(const struct login *login, struct limit_login *limits, struct device *device) {
+        int r;
+
+        if (!(login->frame.flags & FRAME_CAN_ASK) || limits->policy->on_limit != ON_LIMIT_ASK)
+                return 0;
+        r = login_recognise(login, device);
+        if (r < 0)
+                return r;
+        if (login_counts(login, limits, device))
+                limits->asked_from = &device->id;
+        return 0;
 }
 
 int login_account(struct login *login, struct store_txn *txn) {
         _cleanup_(limit_verdict_clear) struct limit_verdict verdict = { 0 };
         struct limit_login limits = login_limits(login);
+        struct device device;
         int r;
 
         login_reply(login, FRAME_OK, NULL);
+        r = foresee(login, &limits, &device);
+        if (r < 0)
+                return r;
         r = limit_judge_account(txn, &limits, &verdict);
         if (r < 0)
                 return r;
@@ -36,5 +82,7 @@ int login_account(struct login *login, struct store_txn *txn) {
                         login->frame.service, *login->frame.rhost ? login->frame.rhost : "here",
                         verdict.text);
         }
+        if (verdict.outcome == POLICY_ASKS)
+                login_reply(login, FRAME_ASKS, verdict.text);
         return 0;
 }

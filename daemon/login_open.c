@@ -14,21 +14,11 @@
 
 /* ---- the facts, found ---- */
 
-static struct device_facts device_facts_of(const struct frame_request *frame) {
-        return (struct device_facts){ .realm = frame->realm,
-                .user = frame->user,
-                .service = frame->service,
-                .tty = frame->tty,
-                .rhost = frame->rhost,
-                .ssh_connection = frame->ssh_connection,
-                .auth_info = frame->auth_info };
-}
-
 /* The session that this login would be, and its device, both not kept yet. */
 static int make_session(const struct login *login, const struct limit_login *limits, struct moment now,
         struct device *device, struct session *ret) {
         const struct frame_request *frame = &login->frame;
-        struct device_facts device_facts = device_facts_of(frame);
+        struct device_facts device_facts = login_device_facts(login);
         const struct policy *policy = limits->policy;
         struct session session = { .uid = frame->uid,
                 .class = limits->class,
@@ -43,13 +33,11 @@ static int make_session(const struct login *login, const struct limit_login *lim
                 .state = SESSION_LIVE };
         int r;
 
-        r = device_recognise(&device_facts, device);
+        r = login_recognise(login, device);
         if (r < 0)
                 return r;
         session.device = device->id;
-        session.counts = limit_login_counts(limits) &&
-                         !(device->kind == DEVICE_SSH_KEY &&
-                                 name_list_has(&login->config->uncounted_keys, device->identity));
+        session.counts = login_counts(login, limits, device);
         if (policy->session_ttl && limits->exemption == EXEMPT_NOT) {
                 session.deadline_boot = now.boot + policy->session_ttl;
                 /* By the time that tokens live by: none outlives its session. */

@@ -1,5 +1,5 @@
 /* login_private: what the parts of login share: login.c (which request it is, close), login_account.c (who
- * logs in, account), login_open.c. */
+ * logs in, account), login_choose.c, login_open.c. */
 #pragma once
 
 #include "daemon/login.h"
@@ -9,6 +9,12 @@ void login_reply(struct login *login, enum frame_outcome outcome, const char *te
 
 /* Who logs in, as far as limits go, and the policy that applies. Borrows from the login. */
 struct limit_login login_limits(const struct login *login);
+
+/* What it comes from: as facts, borrowed from the login, and as the device that it is. 0; -E2BIG; -EIO. */
+struct device_facts login_device_facts(const struct login *login);
+int login_recognise(const struct login *login, struct device *ret);
+/* Whether a session from there takes part in limits. */
+bool login_counts(const struct login *login, const struct limit_login *limits, const struct device *device);
 
 /* The open of a login that still counts. 0 or negative errno. */
 int login_open(struct login *login, struct store_txn *txn, struct moment now);

@@ -182,28 +182,66 @@ static size_t mark_oldest(struct policy_row *rows, size_t n_rows, size_t n_marke
         return n_marked;
 }
 
-enum policy_outcome policy_decide_open(
+bool policy_row_is_other(
+        const struct policy *policy, const struct policy_row *row, const struct device_id *device) {
+        return policy->max_sessions > 0 || !device_id_equal(&row->device, device);
+}
+
+static size_t mark_others(
+        const struct policy *policy, struct policy_row *rows, size_t n_rows, const struct device_id *device) {
+        size_t n_victims = 0;
+
+        for (size_t i = 0; i < n_rows; i++) {
+                rows[i].victim = policy_row_is_other(policy, &rows[i], device);
+                n_victims += rows[i].victim;
+        }
+        return n_victims;
+}
+
+static void mark_nobody(struct policy_row *rows, size_t n_rows) {
+        for (size_t i = 0; i < n_rows; i++)
+                rows[i].victim = false;
+}
+
+/* Until both limits hold. */
+static size_t mark_victims(
         const struct policy *policy, struct policy_row *rows, size_t n_rows, const struct device_id *device) {
         size_t n_marked = 0;
 
-        for (size_t i = 0; i < n_rows; i++)
-                rows[i].victim = false;
+        mark_nobody(rows, n_rows);
         if (policy->max_devices > 0)
                 n_marked = mark_devices(rows, n_rows, device, policy->max_devices - 1);
         if (policy->max_sessions > 0 && n_rows >= policy->max_sessions)
                 n_marked = mark_oldest(rows, n_rows, n_marked, n_rows - (policy->max_sessions - 1));
 
+        return n_marked;
+}
+
+static enum on_limit without_asking(const struct policy *policy) {
+        return policy->on_limit == ON_LIMIT_ASK ? policy->ask_fallback : policy->on_limit;
+}
+
+enum policy_outcome policy_decide_open(const struct policy *policy, enum policy_choice choice,
+        struct policy_row *rows, size_t n_rows, const struct device_id *device) {
+        bool has_chosen = policy->on_limit == ON_LIMIT_ASK && choice != CHOICE_NONE;
+        size_t n_marked = has_chosen && choice == CHOICE_OTHERS ? mark_others(policy, rows, n_rows, device)
+                                                                : mark_victims(policy, rows, n_rows, device);
+
         if (n_marked == 0)
                 return POLICY_ALLOWS;
-        if (policy->on_limit != ON_LIMIT_DENY)
+        if (has_chosen || without_asking(policy) != ON_LIMIT_DENY)
                 return POLICY_EVICTS;
-        for (size_t i = 0; i < n_rows; i++)
-                rows[i].victim = false;
+        mark_nobody(rows, n_rows);
         return POLICY_DENIES;
 }
 
-enum policy_outcome policy_decide_account(const struct policy *policy, size_t n_live) {
-        if (policy->on_limit == ON_LIMIT_DENY && policy->max_sessions > 0 && n_live >= policy->max_sessions)
+enum policy_outcome policy_decide_account(const struct policy *policy, struct policy_row *rows, size_t n_rows,
+        const struct device_id *asked_from) {
+        if (policy->on_limit == ON_LIMIT_ASK && asked_from)
+                return mark_victims(policy, rows, n_rows, asked_from) ? POLICY_ASKS : POLICY_ALLOWS;
+        mark_nobody(rows, n_rows);
+        if (without_asking(policy) == ON_LIMIT_DENY && policy->max_sessions > 0 &&
+                n_rows >= policy->max_sessions)
                 return POLICY_DENIES;
         return POLICY_ALLOWS;
 }
@@ -228,6 +266,8 @@ const char *policy_outcome_name(enum policy_outcome outcome) {
                 return "evict";
         case POLICY_DENIES:
                 return "deny";
+        case POLICY_ASKS:
+                return "ask";
         }
         return "unknown";
 }
@@ -238,6 +278,8 @@ const char *on_limit_name(enum on_limit on_limit) {
                 return "evict-oldest";
         case ON_LIMIT_DENY:
                 return "deny";
+        case ON_LIMIT_ASK:
+                return "ask";
         }
         return "unknown";
 }

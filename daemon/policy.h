@@ -10,7 +10,7 @@
 #include "daemon/device.h"
 #include "daemon/session.h"
 
-enum on_limit { ON_LIMIT_EVICT_OLDEST = 1, ON_LIMIT_DENY };
+enum on_limit { ON_LIMIT_EVICT_OLDEST = 1, ON_LIMIT_DENY, ON_LIMIT_ASK };
 
 /* A list of names or patterns (a trailing * matches any rest), or of resolved groups. */
 struct name_list {
@@ -40,6 +40,7 @@ struct policy {
         uint32_t max_devices;  /* 0: no limit */
         uint32_t max_sessions; /* 0: no limit */
         enum on_limit on_limit;
+        enum on_limit ask_fallback; /* what ON_LIMIT_ASK does where nobody was asked; not ON_LIMIT_ASK */
         usec_t access_ttl;
         usec_t refresh_ttl;            /* 0: none */
         usec_t session_ttl;            /* 0: none */
@@ -116,22 +117,40 @@ struct policy_row {
         bool victim; /* out: goes, if the outcome is POLICY_EVICTS */
 };
 
-enum policy_outcome { POLICY_ALLOWS = 0, POLICY_EVICTS = 1, POLICY_DENIES = 2 };
+enum policy_outcome { POLICY_ALLOWS = 0, POLICY_EVICTS = 1, POLICY_DENIES = 2, POLICY_ASKS = 3 };
 
-const char *policy_outcome_name(enum policy_outcome outcome); /* "allow", "evict", "deny" */
+/* What the user answered, where the policy asks. */
+enum policy_choice {
+        CHOICE_NONE = 0, /* he was not asked */
+        CHOICE_OLDEST,   /* as ON_LIMIT_EVICT_OLDEST */
+        CHOICE_OTHERS,   /* all that policy_row_is_other */
+};
+
+/* Whether a login from `device` means this row by "the others": those of other devices; where sessions are
+ * limited, every one. */
+bool policy_row_is_other(
+        const struct policy *policy, const struct policy_row *row, const struct device_id *device);
+
+const char *policy_outcome_name(enum policy_outcome outcome); /* "allow", "evict", "deny", "ask" */
 
 /* What a new session from `device` does under max_devices and max_sessions. Marks victims: whole devices,
  * the one whose latest login is oldest first, until fewer than max_devices others remain (a device already
  * among them makes no room and needs none); then the oldest sessions until fewer than max_sessions remain.
  * So, but for a denial, both limits hold afterwards, also where a reload had lowered them. Which login is
  * latest is told by the order of the rows, not by created_at: the clock may have been set back. Ignores
- * `enforce`: the caller asks with it what would happen. */
-enum policy_outcome policy_decide_open(
-        const struct policy *policy, struct policy_row *rows, size_t n_rows, const struct device_id *device);
+ * `enforce`: the caller asks with it what would happen.
+ *
+ * The choice counts under ON_LIMIT_ASK only. CHOICE_OTHERS marks all others, also where the limit has become
+ * free meanwhile: it is what the user wanted. Never POLICY_ASKS. */
+enum policy_outcome policy_decide_open(const struct policy *policy, enum policy_choice choice,
+        struct policy_row *rows, size_t n_rows, const struct device_id *device);
 
-/* In account, among n_live sessions of the user that count, only what no later fact can change:
- * max_sessions reached under deny. */
-enum policy_outcome policy_decide_account(const struct policy *policy, size_t n_live);
+/* In account: denies what no later fact can change (max_sessions reached under deny, or under ask with that
+ * fallback). With asked_from, the device as far as it can be foreseen of a user who can be asked (else NULL),
+ * asks if an open would pass a limit, with those marked whom CHOICE_OLDEST would cost. */
+enum policy_outcome policy_decide_account(const struct policy *policy, struct policy_row *rows, size_t n_rows,
+        const struct device_id *asked_from);
 
-const char *on_limit_name(enum on_limit on_limit); /* "evict-oldest", "deny"; "unknown" for no such number */
-void policy_clear(struct policy *policy);          /* frees what the lists hold */
+/* "evict-oldest", "deny", "ask"; "unknown" for no such number */
+const char *on_limit_name(enum on_limit on_limit);
+void policy_clear(struct policy *policy); /* frees what the lists hold */

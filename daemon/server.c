@@ -274,6 +274,7 @@ static void server_close(struct server *server) {
         effects_free(&server->unkept);
         seal_free(&server->service.seal);
         names_free(&server->service.names);
+        choices_clear(&server->service.choices);
         store_close(&server->service.store);
         config_unref(&server->config);
 }

@@ -254,6 +254,13 @@ static void answer_account(struct server *server, struct login *login) {
         latency_note(&server->service.statistics.accounts, clock_now().awake - login->received_awake);
 }
 
+static void answer_choose(struct server *server, struct login *login) {
+        bool heard;
+
+        login_choose(login, server->now.boot);
+        answer_login(login->fd, &login->reply, &heard);
+}
+
 void server_read_login(struct server *server, uint32_t index) {
         static uint8_t packet[FRAME_REQUEST_MAX]; /* loop thread only */
         _cleanup_(cleanup_close) int pidfd = -1;
@@ -286,6 +293,12 @@ void server_read_login(struct server *server, uint32_t index) {
                 answer_account(server, login);
                 return;
         }
+        if (login->frame.phase == FRAME_CHOOSE) {
+                answer_choose(server, login);
+                return;
+        }
+        if (login->frame.phase == FRAME_OPEN)
+                login_take_choice(login, server->now.boot);
         login->change.lane = LANE_LOGIN;
         login->change.ends_stand = login->frame.phase == FRAME_CLOSE || login->frame.phase == FRAME_PASSWORD;
         login->change.run = login_run;

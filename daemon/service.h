@@ -6,6 +6,7 @@
 
 #include "client/keyset.h"
 #include "client/token_cache.h"
+#include "daemon/choice.h"
 #include "daemon/clock.h"
 #include "daemon/keyring.h"
 #include "daemon/seal.h"
@@ -26,6 +27,7 @@ struct service {
         uint64_t seen_generation;     /* of the status page, when tokens_seen was empty */
         struct seal *seal;            /* of refresh tokens */
         struct names *names;          /* loop thread only */
+        struct choices choices;       /* loop thread only */
         int bearer_file_error;        /* negative errno: why token files that are wanted are not there */
         struct statistics statistics; /* loop thread only */
         struct boot_id boot;

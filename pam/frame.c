@@ -182,6 +182,16 @@ static int read_start(struct reader *r, const char *magic, uint64_t *ret_kind, u
 
 /* ---- requests ----------------------------------------------------------------------------------------- */
 
+static bool is_phase(uint64_t phase) {
+        return (phase >= FRAME_ACCOUNT && phase <= FRAME_PASSWORD) || phase == FRAME_CHOOSE;
+}
+
+static bool choice_fits(uint64_t phase, uint64_t choice) {
+        if (phase != FRAME_CHOOSE)
+                return choice == FRAME_CHOICE_NONE;
+        return choice >= FRAME_CHOICE_OLDEST && choice <= FRAME_CHOICE_GIVE_UP;
+}
+
 static int write_request_strings(
         struct writer *w, const struct frame_request *request, const char **ret_field) {
         for (size_t i = 0; i < N_REQUEST_STRINGS; i++) {
@@ -209,8 +219,10 @@ int frame_write_request(const struct frame_request *request, void *buf, size_t s
         struct writer w = { .start = buf, .size = size };
         int r;
 
-        if (request->phase < FRAME_ACCOUNT || request->phase > FRAME_PASSWORD)
+        if (!is_phase(request->phase))
                 return refuse(-EINVAL, "phase", ret_field);
+        if (!choice_fits(request->phase, request->choice))
+                return refuse(-EINVAL, "choice", ret_field);
         if (request->flags & ~(uint32_t) _FRAME_FLAGS_KNOWN)
                 return refuse(-EINVAL, "flags", ret_field);
         if (request->n_groups > GROUPS_MAX)
@@ -223,6 +235,7 @@ int frame_write_request(const struct frame_request *request, void *buf, size_t s
         write_number(&w, request->flags, 4);
         write_number(&w, request->deadline, 8);
         write_number(&w, request->uid, 4);
+        write_number(&w, request->choice, 4);
         r = write_request_strings(&w, request, ret_field);
         if (r < 0)
                 return r;
@@ -260,7 +273,7 @@ int frame_read_request(const void *packet, size_t size, struct frame_request *re
         uint32_t groups[static GROUPS_MAX], uint16_t *ret_version, const char **ret_field) {
         struct reader reader = { .at = packet, .left = size };
         struct frame_request request = { .groups = groups };
-        uint64_t phase;
+        uint64_t phase, choice;
         int r;
 
         if (size > FRAME_REQUEST_MAX)
@@ -268,7 +281,7 @@ int frame_read_request(const void *packet, size_t size, struct frame_request *re
         r = read_start(&reader, MAGIC_REQUEST, &phase, ret_version, ret_field);
         if (r < 0)
                 return r;
-        if (phase < FRAME_ACCOUNT || phase > FRAME_PASSWORD)
+        if (!is_phase(phase))
                 return refuse(-EBADMSG, "phase", ret_field);
         request.phase = (enum frame_phase) phase;
         request.flags = (uint32_t) read_number(&reader, 4);
@@ -280,6 +293,10 @@ int frame_read_request(const void *packet, size_t size, struct frame_request *re
         request.uid = (uint32_t) read_number(&reader, 4);
         if (reader.ended)
                 return refuse(-EBADMSG, "uid", ret_field);
+        choice = read_number(&reader, 4);
+        if (reader.ended || !choice_fits(phase, choice))
+                return refuse(-EBADMSG, "choice", ret_field);
+        request.choice = (enum frame_choice) choice;
         r = read_request_strings(&reader, &request, ret_field);
         if (r < 0)
                 return r;
@@ -302,7 +319,7 @@ int frame_write_reply(const struct frame_reply *reply, void *buf, size_t size, s
         struct writer w = { .start = buf, .size = size };
         int r;
 
-        if (reply->outcome < FRAME_OK || reply->outcome > FRAME_UNSUPPORTED)
+        if (reply->outcome < FRAME_OK || reply->outcome > FRAME_ASKS)
                 return -EINVAL;
         write_bytes(&w, MAGIC_REPLY, MAGIC_SIZE);
         write_number(&w, FRAME_VERSION, 2);
@@ -331,7 +348,7 @@ int frame_read_reply(const void *packet, size_t size, struct frame_reply *ret, u
         r = read_start(&reader, MAGIC_REPLY, &outcome, ret_version, &field);
         if (r < 0)
                 return r;
-        if (outcome < FRAME_OK || outcome > FRAME_UNSUPPORTED)
+        if (outcome < FRAME_OK || outcome > FRAME_ASKS)
                 return -EBADMSG;
         if (read_text(&reader, SID_TEXT_MAX, TEXT_PLAIN, &session_id) < 0 ||
                 read_text(&reader, MESSAGE_TEXT_MAX, TEXT_LINES, &text) < 0 ||

@@ -2,8 +2,8 @@
  * each way, of a fixed order of fields, versioned and length-checked. Pure; libc only, because it lives
  * inside sshd. The daemon includes it.
  *
- * Request: "SJWT", u16 version, u16 phase, u32 total size, u32 flags, u64 deadline, u32 uid, then the
- * strings in the order of struct frame_request as u16 length, bytes and a NUL (which the length does not
+ * Request: "SJWT", u16 version, u16 phase, u32 total size, u32 flags, u64 deadline, u32 uid, u32 choice, then
+ * the strings in the order of struct frame_request as u16 length, bytes and a NUL (which the length does not
  * count), then u16 count and u32 groups.
  * Reply: "SJWR", u16 version, u16 outcome, u32 total size, then its three strings.
  * All little-endian. Trailing bytes are an error. Text is UTF-8 without control characters (U+0000 to
@@ -17,6 +17,7 @@
 #include "client/protocol.h"
 
 #define FRAME_VERSION     1
+#define SSHD_TTY          "ssh" /* what sshd sets PAM_TTY to, always; no user can */
 #define FRAME_REQUEST_MAX 57344 /* all fields at their limits fit; a test adds them up */
 #define FRAME_REPLY_MAX   1024
 
@@ -25,6 +26,8 @@ enum frame_phase {
         FRAME_OPEN,
         FRAME_CLOSE, /* session_id may be empty (open was never answered): leader, user and service find it */
         FRAME_PASSWORD, /* the user's password was changed */
+        /* What the user answered to FRAME_ASKS: still account, on a connection of its own. */
+        FRAME_CHOOSE = 8,
 };
 
 enum frame_flag {
@@ -33,7 +36,15 @@ enum frame_flag {
         FRAME_AUTH_INFO_OMITTED = 1 << 2, /* SSH_AUTH_INFO_0 was longer than AUTH_INFO_MAX */
         FRAME_SILENT = 1 << 3,            /* PAM_SILENT */
         FRAME_BY_USER = 1 << 4,           /* FRAME_PASSWORD: by himself, not by root */
-        _FRAME_FLAGS_KNOWN = (1 << 5) - 1,
+        FRAME_CAN_ASK = 1 << 5,           /* account: the user would see a question, and could answer it */
+        _FRAME_FLAGS_KNOWN = (1 << 6) - 1,
+};
+
+enum frame_choice {
+        FRAME_CHOICE_NONE = 0,
+        FRAME_CHOICE_OLDEST, /* sign out the oldest */
+        FRAME_CHOICE_OTHERS, /* sign out all others */
+        FRAME_CHOICE_GIVE_UP,
 };
 
 /* Strings are borrowed: from the caller when written, from the packet when read (see frame_read_request).
@@ -41,8 +52,9 @@ enum frame_flag {
 struct frame_request {
         enum frame_phase phase;
         uint32_t flags;
-        uint64_t deadline; /* CLOCK_BOOTTIME, microseconds: when the module stops waiting */
-        uint32_t uid;      /* of the user */
+        uint64_t deadline;        /* CLOCK_BOOTTIME, microseconds: when the module stops waiting */
+        uint32_t uid;             /* of the user */
+        enum frame_choice choice; /* FRAME_CHOOSE, and there never NONE */
         const char *user;
         const char *service;
         const char *realm;
@@ -62,6 +74,7 @@ enum frame_outcome {
         FRAME_DENIED,      /* by policy; text says why */
         FRAME_FAILED,      /* infrastructure; text says what */
         FRAME_UNSUPPORTED, /* the daemon does not know this version */
+        FRAME_ASKS,        /* account, to FRAME_CAN_ASK: text is what the user has to choose from */
 };
 
 struct frame_reply {

@@ -15,6 +15,7 @@
 
 #include "client/cleanup.h"
 #include "pam/ask.h"
+#include "pam/choice.h"
 #include "pam/frame.h"
 #include "pam/options.h"
 #include "pam/remember.h"
@@ -108,6 +109,13 @@ static void show(const struct login *l, int style, const char *text) {
                 pam_prompt(l->pamh, style, NULL, "%s", text);
 }
 
+/* Who always passes has nothing to choose, and who is shown nothing cannot. */
+static bool may_be_asked(const struct login *l) {
+        bool is_silent = (l->flags & PAM_SILENT) || l->options.quiet;
+
+        return !l->who.passes && !is_silent && choice_has_person(&l->who.request);
+}
+
 static void set_variable(const struct login *l, const char *name, const char *value) {
         char variable[sizeof(SESSION_ID_NAME "=") + TOKEN_FILE_MAX];
 
@@ -139,7 +147,7 @@ static int login_refuse(const struct login *l, const char *text) {
                 return PAM_IGNORE;
         }
         show(l, PAM_ERROR_MSG, text);
-        return l->phase == FRAME_ACCOUNT ? PAM_PERM_DENIED : PAM_SESSION_ERR;
+        return l->phase == FRAME_OPEN ? PAM_SESSION_ERR : PAM_PERM_DENIED;
 }
 
 /* Each outcome meets its PAM code here. Only a denial of the daemon tells the user why. */
@@ -153,9 +161,31 @@ static int login_answer(const struct login *l, enum frame_outcome outcome) {
                 return l->options.denies_on_error ? login_refuse(l, "") : PAM_IGNORE;
         case FRAME_IGNORED:
         case FRAME_UNSUPPORTED:
+        case FRAME_ASKS: /* to what no user can answer: a fault of the daemon's */
                 break;
         }
         return PAM_IGNORE;
+}
+
+/* Nothing is held while the user thinks: no connection, no deadline. What he answered is asked anew. A user
+ * who gives up is refused whatever the daemon says; one who cannot be asked goes on, and open decides without
+ * him. */
+static enum frame_outcome login_choose(struct login *l) {
+        enum frame_outcome outcome;
+        int r;
+
+        r = choice_ask(l->pamh, l->reply.text, &l->who.request.choice);
+        if (r == CHOICE_UNANSWERED) {
+                debug(l, "the user cannot be asked");
+                return FRAME_OK;
+        }
+        l->budget_msec = l->options.timeout_msec;
+        l->phase = FRAME_CHOOSE;
+        outcome = login_ask(l, "");
+        if (l->who.request.choice != FRAME_CHOICE_GIVE_UP || outcome == FRAME_DENIED)
+                return outcome;
+        l->reply.text[0] = '\0';
+        return FRAME_DENIED;
 }
 
 int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv) {
@@ -164,7 +194,11 @@ int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 
         outcome = login_begin(&login, argc, argv);
         if (outcome == FRAME_OK) {
+                if (may_be_asked(&login))
+                        login.who.request.flags |= FRAME_CAN_ASK;
                 outcome = login_ask(&login, "");
+                if (outcome == FRAME_ASKS && may_be_asked(&login))
+                        outcome = login_choose(&login);
                 (void) remember_put_budget(pamh, login.budget_msec); /* else open takes its own */
         }
         return login_answer(&login, outcome);

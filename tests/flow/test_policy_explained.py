@@ -30,6 +30,12 @@ max_devices = 1
 on_limit = deny
 enforce = no
 
+[policy chooser]
+services = remote
+max_sessions = 1
+on_limit = ask
+ask_fallback = deny
+
 [policy default]
 max_devices = 2
 on_limit = deny
@@ -45,6 +51,7 @@ host.add_user("carol")
 host.add_user("dave")
 PamStack(host, "sshd", like="bare")
 PamStack(host, "cockpit", like="bare")
+PamStack(host, "remote", like="bare")
 daemon = Daemon(host, CONFIG).start()
 sessions = SessionList(daemon)
 
@@ -192,6 +199,17 @@ def test_an_unknown_user_realm_or_parameter_is_a_clear_error():
     assert refused("alice", service="s" * 65) == (invalid, {"parameter": "service"})
     assert refused("alice", service="s\x1b") == (invalid, {"parameter": "service"})
     assert refused("alice", device="x") == (invalid, {"parameter": "device"})
+
+
+def test_where_the_user_is_asked_the_fallback_tells_what_a_login_meets_that_cannot_be():
+    alone()
+    PamLogin(host, "dave", service="remote", rhost="192.0.2.1")
+    reply = explain("dave", service="remote")
+    assert (reply["policy"], reply["onLimit"], reply["askFallback"]) == ("chooser", "ask", "deny")
+    assert (reply["fromOtherDevice"]["outcome"], reply["fromOtherDevice"]["phase"]) == ("deny", "account")
+    assert "askFallback" not in explain("dave")
+    done = host.run_as("root", "sessjwt", "policy", "dave", "--service", "remote")
+    assert "over the limit: ask, or where nobody can be asked: deny" in done.stdout, done.stdout
 
 
 # ---- the command -------------------------------------------------------------------------------------------

@@ -128,12 +128,12 @@ def test_a_file_that_is_not_there_or_not_trusted_is_refused_by_name():
 
 
 def test_what_is_printed_on_demand_is_read_again_as_the_same():
-    text = ("[policy single]\nusers = alice b*\nmax_devices = 1\non_limit = deny\n[token]\ntyp = JWT\n"
-            "[realm web]\n[policy web]\nrealm = web\nsession_ttl = 36h\n")
+    text = ("[policy single]\nusers = alice b*\nmax_devices = 1\non_limit = ask\nask_fallback = deny\n"
+            "[token]\ntyp = JWT\n[realm web]\n[policy web]\nrealm = web\nsession_ttl = 36h\n")
     first = check(text)
     assert first.returncode == 0 and first.stderr == "", first
-    for line in ("[policy single]", "users = alice b*", "on_limit = deny", "typ = JWT", "session_ttl = 36h",
-                 "[policy default]", "access_ttl = 15m"):
+    for line in ("[policy single]", "users = alice b*", "on_limit = ask", "ask_fallback = deny", "typ = JWT",
+                 "session_ttl = 36h", "[policy default]", "access_ttl = 15m"):
         assert line in first.stdout.splitlines(), line
     again = check(first.stdout)
     assert again.returncode == 0

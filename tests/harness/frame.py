@@ -5,8 +5,10 @@ import dataclasses
 import socket
 import struct
 
-ACCOUNT, OPEN, CLOSE = 1, 2, 3
-OK, IGNORED, DENIED, FAILED, UNSUPPORTED = 1, 2, 3, 4, 5
+ACCOUNT, OPEN, CLOSE, CHOOSE = 1, 2, 3, 8
+OK, IGNORED, DENIED, FAILED, UNSUPPORTED, ASKS = 1, 2, 3, 4, 5, 6
+CAN_ASK = 1 << 5  # a flag
+OLDEST, OTHERS, GIVE_UP = 1, 2, 3  # choices
 NEVER = 1 << 62  # a deadline
 STRINGS = ("user", "service", "realm", "tty", "rhost", "ruser", "ssh_connection", "auth_info", "session_id")
 LIMITS = {"user": 256, "service": 64, "realm": 64, "tty": 128, "rhost": 256, "ruser": 256,
@@ -20,11 +22,11 @@ def text(value):
     return struct.pack("<H", len(value)) + value + b"\0"
 
 
-def fields(*, flags=0, deadline=NEVER, uid=2000, groups=(), **strings):
+def fields(*, flags=0, deadline=NEVER, uid=2000, choice=0, groups=(), **strings):
     """All that stands behind the first twelve bytes, as a list of (name, bytes)."""
     given = {"user": "alice", "service": "sshd", "realm": "default", "rhost": "192.0.2.10"} | strings
     parts = [("flags", struct.pack("<I", flags)), ("deadline", struct.pack("<Q", deadline)),
-             ("uid", struct.pack("<I", uid))]
+             ("uid", struct.pack("<I", uid)), ("choice", struct.pack("<I", choice))]
     parts += [(name, text(given.get(name, ""))) for name in STRINGS]
     return parts + [("groups", struct.pack(f"<H{len(groups)}I", len(groups), *groups))]
 

@@ -22,7 +22,8 @@ enum {
         AT_FLAGS = 12,
         AT_DEADLINE = 16,
         AT_UID = 24,
-        AT_TEXT = 28
+        AT_CHOICE = 28,
+        AT_TEXT = 32
 };
 
 static const uint32_t some_groups[] = { 100, 4294967294u, 27 };

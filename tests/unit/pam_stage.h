@@ -67,11 +67,13 @@ static struct stage {
         char module[4096];
         pam_handle_t *pamh;
         char heard[2048]; /* what the conversation was told: "info:TEXT|" and "error:TEXT|" */
+        int (*prompt)(const struct pam_message *message, struct pam_response *ret); /* NULL: refused */
         int n_descriptors;
 
         int listener;
         pthread_t thread;
         enum act act;
+        void (*then)(void); /* the daemon's thread, after its connection; NULL: nothing */
         struct frame_reply reply;
         uint8_t raw[2 * FRAME_REPLY_MAX];
         size_t raw_size;
@@ -185,19 +187,25 @@ static void daemon_act(int fd) {
         (void) recv(fd, &end, 1, 0); /* until the caller closes */
 }
 
-static void *daemon_run(void *unused) {
+static void daemon_serve(void) {
         struct pollfd waiting = { .fd = stage.listener, .events = POLLIN };
         struct timeval guard = { .tv_sec = GUARD_MSEC / 1000 };
         int fd;
 
         if (poll(&waiting, 1, GUARD_MSEC) <= 0)
-                return NULL;
+                return;
         fd = accept4(stage.listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0)
-                return NULL;
+                return;
         (void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &guard, sizeof(guard));
         daemon_act(fd);
         close(fd);
+}
+
+static void *daemon_run(void *unused) {
+        daemon_serve();
+        if (stage.then)
+                stage.then();
         return NULL;
 }
 
@@ -257,8 +265,12 @@ static void daemon_stop(void) {
 
 /* ---- the application ---------------------------------------------------------------------------------- */
 
-/* Prompts are refused, as sshd refuses them in a session. What pam_debug says of itself is not heard. */
+/* Prompts are refused, as sshd refuses them in a session, unless a test answers them; they come alone. What
+ * pam_debug says of itself is not heard. */
 static int converse(int n, const struct pam_message **messages, struct pam_response **ret, void *data) {
+        *ret = calloc((size_t) n, sizeof(**ret));
+        if (*ret && n == 1 && stage.prompt && messages[0]->msg_style <= PAM_PROMPT_ECHO_ON)
+                return stage.prompt(messages[0], *ret);
         for (int i = 0; i < n; i++) {
                 size_t used = strlen(stage.heard);
 
@@ -269,7 +281,6 @@ static int converse(int n, const struct pam_message **messages, struct pam_respo
                 snprintf(stage.heard + used, sizeof(stage.heard) - used, "%s:%s|",
                         messages[i]->msg_style == PAM_ERROR_MSG ? "error" : "info", messages[i]->msg);
         }
-        *ret = calloc((size_t) n, sizeof(**ret));
         return *ret ? PAM_SUCCESS : PAM_BUF_ERR;
 }
 
@@ -305,6 +316,8 @@ static void begin_without_socket(const char *service, const char *user, const ch
         finish(0);
         write_service(service, options);
         stage.heard[0] = '\0';
+        stage.prompt = NULL;
+        stage.then = NULL;
         assert_int_equal(stage.pam_start_confdir(service, user, &conversation, stage.folder, &stage.pamh),
                 PAM_SUCCESS);
 }

@@ -32,6 +32,7 @@ static inline void service_open(struct service *service, struct fixture *store) 
 
 static inline void service_close(struct service *service) {
         status_close(&service->status);
+        choices_clear(&service->choices);
         keyset_free(&service->keyset);
         keyring_free(&service->keyring);
 }

@@ -74,7 +74,8 @@ static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
         assert_error("[daemon]\nx = y", "test.conf:2: x: unknown key; right in [daemon] are uncounted_keys");
         assert_policy_error("max-devices = 5",
                 "max-devices: unknown key; right in [policy] are users, groups, services, realm, enforce, "
-                "max_devices, max_sessions, on_limit, access_ttl, refresh_ttl, session_ttl, idle_ttl, "
+                "max_devices, max_sessions, on_limit, ask_fallback, access_ttl, refresh_ttl, session_ttl, "
+                "idle_ttl, "
                 "exempt, roles, "
                 "role_default, terminate");
         assert_policy_error("MAX_DEVICES = 5", "MAX_DEVICES: unknown key");
@@ -161,8 +162,11 @@ static void test_what_is_no_time_span_is_refused(void **state) {
 }
 
 static void test_what_is_none_of_the_choices_is_refused(void **state) {
-        assert_policy_error("on_limit = ask", "on_limit: 'ask' is nothing that can be done at a limit; "
-                                              "right is evict-oldest or deny");
+        assert_policy_error("on_limit = none", "on_limit: 'none' is nothing that can be done at a limit; "
+                                               "right is evict-oldest, deny or ask");
+        assert_policy_error("ask_fallback = ask",
+                "ask_fallback: 'ask' is nothing that can be done at a limit; "
+                "right is evict-oldest or deny");
         assert_policy_error("on_limit =", "on_limit: ''");
         assert_policy_error("terminate = process", "terminate: 'process' is nothing that can be terminated; "
                                                    "right is leader, scope or none");

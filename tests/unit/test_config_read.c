@@ -17,6 +17,7 @@ static void assert_default_policy(const struct policy *policy, const char *name)
         assert_int_equal(policy->max_devices, 0);
         assert_int_equal(policy->max_sessions, 0);
         assert_int_equal(policy->on_limit, ON_LIMIT_EVICT_OLDEST);
+        assert_int_equal(policy->ask_fallback, ON_LIMIT_EVICT_OLDEST);
         assert_int_equal(policy->access_ttl, 15 * MINUTE);
         assert_int_equal(policy->refresh_ttl, 7 * DAY);
         assert_int_equal(policy->session_ttl, 0);

@@ -44,7 +44,7 @@ static void test_what_is_written_is_read(void **state) {
 }
 
 static void test_a_request_is_these_bytes(void **state) {
-        static const char expected[] = "SJWT\1\0\3\0\x46\0\0\0\2\0\0\0\1\2\0\0\0\0\0\0\xe8\3\0\0"
+        static const char expected[] = "SJWT\1\0\3\0\x4a\0\0\0\2\0\0\0\1\2\0\0\0\0\0\0\xe8\3\0\0\0\0\0\0"
                                        "\1\0u\0"
                                        "\4\0sshd\0"
                                        "\0\0\0\0\0\0\0\0\0"

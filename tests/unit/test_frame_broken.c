@@ -52,7 +52,8 @@ static void test_each_missing_part_is_named(void **state) {
                 size_t size;
                 const char *field;
         } cuts[] = { { 0, "magic" }, { 3, "magic" }, { 5, "version" }, { 7, "size" }, { AT_SIZE + 3, "size" },
-                { AT_FLAGS, "flags" }, { AT_DEADLINE, "deadline" }, { AT_UID, "uid" }, { AT_TEXT, "user" } };
+                { AT_FLAGS, "flags" }, { AT_DEADLINE, "deadline" }, { AT_UID, "uid" },
+                { AT_CHOICE, "choice" }, { AT_TEXT, "user" } };
 
         for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
                 struct packet *p = written(&login);
@@ -120,8 +121,47 @@ static void test_another_version_is_told_apart_and_nothing_else_of_it_is_read(vo
         free(p);
 }
 
+/* Only what the user was asked has an answer, and it has one of three. */
+static void test_a_choice_stands_in_its_own_phase_and_nowhere_else(void **state) {
+        static const struct {
+                enum frame_phase phase;
+                unsigned choice;
+                bool fits;
+        } cases[] = { { FRAME_ACCOUNT, FRAME_CHOICE_NONE, true },
+                { FRAME_ACCOUNT, FRAME_CHOICE_OLDEST, false }, { FRAME_OPEN, FRAME_CHOICE_OTHERS, false },
+                { FRAME_CLOSE, FRAME_CHOICE_GIVE_UP, false }, { FRAME_CHOOSE, FRAME_CHOICE_NONE, false },
+                { FRAME_CHOOSE, FRAME_CHOICE_OLDEST, true }, { FRAME_CHOOSE, FRAME_CHOICE_OTHERS, true },
+                { FRAME_CHOOSE, FRAME_CHOICE_GIVE_UP, true },
+                { FRAME_CHOOSE, FRAME_CHOICE_GIVE_UP + 1, false }, { FRAME_CHOOSE, 0x101, false } };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct frame_request request = login;
+                struct packet *p = written(&login);
+                const char *field = "";
+                uint8_t buf[FRAME_REQUEST_MAX];
+                uint16_t version;
+                size_t size;
+
+                p->bytes[AT_KIND] = (uint8_t) cases[i].phase;
+                p->bytes[AT_CHOICE] = (uint8_t) cases[i].choice;
+                p->bytes[AT_CHOICE + 1] = (uint8_t) (cases[i].choice >> 8);
+                request.phase = cases[i].phase;
+                request.choice = (enum frame_choice) cases[i].choice;
+                assert_int_equal(frame_write_request(&request, buf, sizeof(buf), &size, &field),
+                        cases[i].fits ? 0 : -EINVAL);
+                if (cases[i].fits) {
+                        assert_memory_equal(buf, p->bytes, p->size);
+                        assert_int_equal(read_copy(p->bytes, p->size, &field, &version), 0);
+                } else {
+                        assert_string_equal(field, "choice");
+                        refuse(p, "choice");
+                }
+                free(p);
+        }
+}
+
 static void test_unknown_phases_and_flags_are_refused(void **state) {
-        static const unsigned phases[] = { 0, FRAME_PASSWORD + 1, 0x0101 };
+        static const unsigned phases[] = { 0, FRAME_CHOOSE + 1, 0x0101 };
         struct packet *p = written(&login);
         struct frame_request request = login;
         const char *field = NULL;
@@ -138,13 +178,13 @@ static void test_unknown_phases_and_flags_are_refused(void **state) {
         }
         p->bytes[AT_KIND] = FRAME_OPEN;
         p->bytes[AT_KIND + 1] = 0;
-        p->bytes[AT_FLAGS] = 0x20;
+        p->bytes[AT_FLAGS] = _FRAME_FLAGS_KNOWN + 1;
         refuse(p, "flags");
         p->bytes[AT_FLAGS] = 0;
         p->bytes[AT_FLAGS + 3] = 0x80;
         refuse(p, "flags");
         request = login;
-        request.flags = 0x20;
+        request.flags = _FRAME_FLAGS_KNOWN + 1;
         assert_int_equal(frame_write_request(&request, buf, sizeof(buf), &size, &field), -EINVAL);
         assert_string_equal(field, "flags");
         free(p);
@@ -193,6 +233,7 @@ int main(void) {
                 cmocka_unit_test(test_an_oversized_packet_is_refused),
                 cmocka_unit_test(test_a_wrong_magic_is_refused),
                 cmocka_unit_test(test_another_version_is_told_apart_and_nothing_else_of_it_is_read),
+                cmocka_unit_test(test_a_choice_stands_in_its_own_phase_and_nowhere_else),
                 cmocka_unit_test(test_unknown_phases_and_flags_are_refused),
                 cmocka_unit_test(test_groups_are_bounded_and_their_count_is_exact),
         };

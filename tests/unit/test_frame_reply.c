@@ -48,7 +48,7 @@ static void refuse_reply(const uint8_t *bytes, size_t size) {
 }
 
 static void test_every_outcome_is_written_and_read(void **state) {
-        for (int outcome = FRAME_OK; outcome <= FRAME_UNSUPPORTED; outcome++) {
+        for (int outcome = FRAME_OK; outcome <= FRAME_ASKS; outcome++) {
                 struct frame_reply reply = allowed, read;
                 uint8_t buf[FRAME_REPLY_MAX];
                 uint16_t version = 0;
@@ -141,7 +141,7 @@ static void test_a_reply_with_bad_text_is_not_written(void **state) {
         reply = allowed;
         reply.outcome = 0;
         assert_int_equal(frame_write_reply(&reply, buf, sizeof(buf), &size), -EINVAL);
-        reply.outcome = FRAME_UNSUPPORTED + 1;
+        reply.outcome = FRAME_ASKS + 1;
         assert_int_equal(frame_write_reply(&reply, buf, sizeof(buf), &size), -EINVAL);
         for (size_t room = 0, whole = written_reply(&allowed, buf); room < whole; room++)
                 assert_int_equal(frame_write_reply(&allowed, buf, room, &size), -ENOBUFS);
@@ -167,9 +167,9 @@ static void test_a_reply_with_one_wrong_part_is_refused(void **state) {
         static const struct {
                 size_t at;
                 uint8_t byte;
-        } wrong[] = { { AT_MAGIC + 3, 'T' }, { AT_KIND, 0 }, { AT_KIND, FRAME_UNSUPPORTED + 1 },
-                { AT_KIND + 1, 1 }, { AT_SIZE + 3, 1 }, { 12, SID_TEXT_MAX + 1 }, { 13, 1 }, { 14, '\n' },
-                { 15, '\0' }, { 14 + SID_TEXT_MAX, 'x' }, { 14 + SID_TEXT_MAX + 2, 0xff },
+        } wrong[] = { { AT_MAGIC + 3, 'T' }, { AT_KIND, 0 }, { AT_KIND, FRAME_ASKS + 1 }, { AT_KIND + 1, 1 },
+                { AT_SIZE + 3, 1 }, { 12, SID_TEXT_MAX + 1 }, { 13, 1 }, { 14, '\n' }, { 15, '\0' },
+                { 14 + SID_TEXT_MAX, 'x' }, { 14 + SID_TEXT_MAX + 2, 0xff },
                 { 14 + SID_TEXT_MAX + 3, '\x1b' } };
 
         for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

@@ -28,7 +28,7 @@ static enum policy_outcome model_open(
 
         for (size_t i = 0; i < model->n; i++)
                 rows[i] = (struct policy_row){ .sid = model->live[i].sid, .device = model->live[i].device };
-        outcome = policy_decide_open(policy, rows, model->n, device);
+        outcome = policy_decide_open(policy, CHOICE_NONE, rows, model->n, device);
         for (size_t i = model->n; outcome == POLICY_EVICTS && i-- > 0;)
                 if (rows[i].victim)
                         model_remove(model, i);

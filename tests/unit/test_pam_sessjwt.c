@@ -317,7 +317,7 @@ static void test_a_close_without_an_open_or_after_a_close_is_a_success_without_a
 
 static void test_a_refused_or_ignored_open_is_not_remembered(void **state) {
         static const enum frame_outcome outcomes[] = { FRAME_IGNORED, FRAME_DENIED, FRAME_FAILED,
-                FRAME_UNSUPPORTED };
+                FRAME_UNSUPPORTED, FRAME_ASKS };
 
         for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
                 open_answered(SOMEBODY, "", 0, outcomes[i], SID);
@@ -328,7 +328,7 @@ static void test_a_refused_or_ignored_open_is_not_remembered(void **state) {
 }
 
 static void test_a_close_succeeds_whatever_the_daemon_says(void **state) {
-        for (int outcome = FRAME_OK; outcome <= FRAME_UNSUPPORTED; outcome++) {
+        for (int outcome = FRAME_OK; outcome <= FRAME_ASKS; outcome++) {
                 open_answered(SOMEBODY, "on_error=deny", 0, FRAME_OK, SID);
                 daemon_will_answer((enum frame_outcome) outcome, "", "Not yours.");
                 assert_int_equal(close_session(0), PAM_SUCCESS);

@@ -34,7 +34,7 @@ static enum policy_outcome decide(const struct policy *policy, const char *word,
         struct policy_row rows[64];
         struct device_id id = { { (uint8_t) device } };
         size_t n = rows_of(word, rows);
-        enum policy_outcome outcome = policy_decide_open(policy, rows, n, &id);
+        enum policy_outcome outcome = policy_decide_open(policy, CHOICE_NONE, rows, n, &id);
 
         for (size_t i = 0; i < n; i++)
                 ret[i] = (char) (rows[i].victim ? word[i] - 'a' + 'A' : word[i]);
@@ -241,21 +241,30 @@ static void test_any_small_case_is_decided_as_by_the_naive_model(void **state) {
         }
 }
 
+/* Of a login from `c`, of whom somebody can be asked. */
+static enum policy_outcome decide_account(const struct policy *policy, const char *word) {
+        struct policy_row rows[64];
+        struct device_id id = { { 'c' } };
+
+        return policy_decide_account(policy, rows, rows_of(word, rows), &id);
+}
+
 static void test_account_refuses_only_max_sessions_under_deny(void **state) {
         struct policy policy = { .max_sessions = 2, .max_devices = 1, .on_limit = ON_LIMIT_DENY };
 
-        assert_int_equal(policy_decide_account(&policy, 1), POLICY_ALLOWS);
-        assert_int_equal(policy_decide_account(&policy, 2), POLICY_DENIES);
-        assert_int_equal(policy_decide_account(&policy, 3), POLICY_DENIES);
+        assert_int_equal(decide_account(&policy, "a"), POLICY_ALLOWS);
+        assert_int_equal(decide_account(&policy, "aa"), POLICY_DENIES);
+        assert_int_equal(decide_account(&policy, "aab"), POLICY_DENIES);
         policy.on_limit = ON_LIMIT_EVICT_OLDEST;
-        assert_int_equal(policy_decide_account(&policy, 3), POLICY_ALLOWS);
+        assert_int_equal(decide_account(&policy, "aab"), POLICY_ALLOWS);
         policy = (struct policy){ .max_devices = 1, .on_limit = ON_LIMIT_DENY };
-        assert_int_equal(policy_decide_account(&policy, 3), POLICY_ALLOWS);
+        assert_int_equal(decide_account(&policy, "aab"), POLICY_ALLOWS);
 }
 
 static void test_on_limit_has_the_names_of_the_configuration(void **state) {
         assert_string_equal(on_limit_name(ON_LIMIT_EVICT_OLDEST), "evict-oldest");
         assert_string_equal(on_limit_name(ON_LIMIT_DENY), "deny");
+        assert_string_equal(on_limit_name(ON_LIMIT_ASK), "ask");
         assert_string_equal(on_limit_name((enum on_limit) 0), "unknown");
 }
 

@@ -131,7 +131,7 @@ static void test_why_somebody_is_exempt_is_told(void **state) {
 static void test_every_condition_exemption_and_outcome_has_a_name(void **state) {
         static const char *const conditions[] = { "", "users", "groups", "services", "realm", "unknown" };
         static const char *const exemptions[] = { "", "root", "break-glass", "user", "group", "unknown" };
-        static const char *const outcomes[] = { "allow", "evict", "deny", "unknown" };
+        static const char *const outcomes[] = { "allow", "evict", "deny", "ask", "unknown" };
 
         for (unsigned i = 0; i < N(conditions); i++)
                 assert_string_equal(policy_condition_name(i), conditions[i]);
