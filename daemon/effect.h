@@ -19,6 +19,10 @@ enum effect_kind {
         EFFECT_END_NOT_KEPT,   /* an end that stands, for which the store had no room: to be tried again */
         EFFECT_SESSION_SPARED, /* enforce = no: what would have happened; nothing was changed */
         EFFECT_DEVICE_NEW,
+        /* Of attempts to sign in: note is the source; there is no session. */
+        EFFECT_LOGIN_FAILED,
+        EFFECT_LOCKED,
+        EFFECT_UNLOCKED,
         EFFECT_REFRESHED, /* a refresh token was issued, or traded for another one */
         EFFECT_RELOADED,  /* another configuration applies; there is no session */
         /* Of a device, whose user, name and last address stand in a session without an id. */

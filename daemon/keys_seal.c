@@ -47,6 +47,14 @@ static int make_first(struct service *service) {
         return store_commit(&txn);
 }
 
+/* What it tells apart means nothing to the next daemon, so that nobody who reads the store can try what has
+ * been typed as a name. */
+static int make_unknown_names(struct service *service) {
+        _cleanup_(cleanup_record) uint8_t record[SEAL_RECORD_SIZE] = { 0 };
+
+        return seal_make(&service->unknown_names, record);
+}
+
 int keys_load_seal(struct service *service) {
         int r = load_kept(service);
 
@@ -54,5 +62,5 @@ int keys_load_seal(struct service *service) {
                 r = make_first(service);
         if (r == 0 && service->wrapping)
                 r = seal_bind(service->seal, service->wrapping->bytes, sizeof(service->wrapping->bytes));
-        return r;
+        return r == 0 ? make_unknown_names(service) : r;
 }

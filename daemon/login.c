@@ -17,6 +17,11 @@ void login_reply(struct login *login, enum frame_outcome outcome, const char *te
         snprintf(login->reply.text, sizeof(login->reply.text), "%s", text ? text : "");
 }
 
+/* su and sudo get no session, but who may guess a password there could guess it everywhere. */
+static bool is_about_a_password(enum frame_phase phase) {
+        return phase == FRAME_PREAUTH || phase == FRAME_AUTHFAIL || phase == FRAME_AUTHSUCC;
+}
+
 bool login_needs_store(struct login *login, bool leaders_are_full) {
         const struct frame_request *frame = &login->frame;
         enum session_class class = config_class(login->config, frame->service);
@@ -24,7 +29,8 @@ bool login_needs_store(struct login *login, bool leaders_are_full) {
 
         if (frame->phase == FRAME_CLOSE)
                 return true;
-        if (frame->phase != FRAME_PASSWORD && (class == CLASS_NESTED || class == CLASS_IGNORED)) {
+        if (frame->phase != FRAME_PASSWORD &&
+                (class == CLASS_IGNORED || (class == CLASS_NESTED && !is_about_a_password(frame->phase)))) {
                 login_reply(login, FRAME_IGNORED, NULL);
                 return false;
         }
@@ -109,6 +115,8 @@ int login_run(struct change *change, struct store_txn *txn) {
                 return login_close(login, txn);
         if (login->frame.phase == FRAME_PASSWORD) /* it has happened, whoever still waits */
                 return login_password(login, txn);
+        if (is_about_a_password(login->frame.phase)) /* it was tried, whoever still waits */
+                return login_change_lock(login, txn, clock_now());
         has_hung_up = module_has_hung_up(login);
         now = clock_now(); /* after that look: at its deadline the module hangs up and lets the login go on */
         if (!open_still_counts(login, has_hung_up, now)) {

@@ -1,5 +1,5 @@
-/* login: what pam_sessjwt asks, as handlers: account (a read), choose (memory only), open and close
- * (changes). Knows frames and sessions, no socket. DESIGN sections 5 to 7. */
+/* login: what pam_sessjwt asks, as handlers: account and preauth (reads), choose (memory only), open, close,
+ * authfail and authsucc (changes). Knows frames and sessions, no socket. DESIGN sections 5 to 8. */
 #pragma once
 
 #include "daemon/config.h"
@@ -33,9 +33,12 @@ struct login {
  * that cannot be watched are answered at once (reply is filled, false). */
 bool login_needs_store(struct login *login, bool leaders_are_full);
 
-/* Account: refuses only what no later fact can change, and lets the module ask a user who would pass a limit.
- * Fills the reply. 0 or negative errno. */
-int login_account(struct login *login, struct store_txn *txn);
+/* Account and preauth change nothing: they are answered by a read. */
+bool login_only_reads(const struct login *login);
+
+/* Account: refuses only what no later fact can change, and lets the module ask a user who would pass a limit;
+ * preauth: refuses whom a lock does. Fills the reply. 0 or negative errno. */
+int login_read(struct login *login, struct store_txn *txn);
 
 /* Choose: keeps what the user answered for the open of the process that will lead his login. Fills the reply.
  * Loop thread. */
@@ -47,7 +50,7 @@ enum login_outcome {
         LOGIN_AGAIN = 1, /* more than one turn may do: what was put is kept; to be told, and run again */
 };
 
-/* The change of an open, a close or a password frame; run by the turn. 0, LOGIN_AGAIN or negative errno. */
+/* The change of any other frame; run by the turn. 0, LOGIN_AGAIN or negative errno. */
 int login_run(struct change *change, struct store_txn *txn);
 
 /* Loop thread, behind each run: what it has picked and not used is given back, how far it came is kept. */

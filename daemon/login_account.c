@@ -63,26 +63,45 @@ static int foresee(const struct login *login, struct limit_login *limits, struct
         return 0;
 }
 
-int login_account(struct login *login, struct store_txn *txn) {
+static void deny(struct login *login, const char *text) {
+        login_reply(login, FRAME_DENIED, text);
+        log_line(LOG_NOTICE, "login refused in account: %s by %s from %s: %s", login->frame.user,
+                login->frame.service, *login->frame.rhost ? login->frame.rhost : "here", text);
+}
+
+static int login_account(struct login *login, struct store_txn *txn, struct moment now) {
         _cleanup_(limit_verdict_clear) struct limit_verdict verdict = { 0 };
         struct limit_login limits = login_limits(login);
         struct device device;
+        char text[MESSAGE_TEXT_MAX + 1];
         int r;
 
         login_reply(login, FRAME_OK, NULL);
+        r = login_is_locked(login, txn, now, text);
+        if (r > 0)
+                deny(login, text);
+        if (r)
+                return r < 0 ? r : 0;
         r = foresee(login, &limits, &device);
         if (r < 0)
                 return r;
         r = limit_judge_account(txn, &limits, &verdict);
         if (r < 0)
                 return r;
-        if (verdict.outcome == POLICY_DENIES) {
-                login_reply(login, FRAME_DENIED, verdict.text);
-                log_line(LOG_NOTICE, "login refused in account: %s by %s from %s: %s", login->frame.user,
-                        login->frame.service, *login->frame.rhost ? login->frame.rhost : "here",
-                        verdict.text);
-        }
+        if (verdict.outcome == POLICY_DENIES)
+                deny(login, verdict.text);
         if (verdict.outcome == POLICY_ASKS)
                 login_reply(login, FRAME_ASKS, verdict.text);
         return 0;
+}
+
+bool login_only_reads(const struct login *login) {
+        return login->frame.phase == FRAME_ACCOUNT || login->frame.phase == FRAME_PREAUTH;
+}
+
+int login_read(struct login *login, struct store_txn *txn) {
+        struct moment now = clock_now();
+
+        return login->frame.phase == FRAME_PREAUTH ? login_preauth(login, txn, now)
+                                                   : login_account(login, txn, now);
 }

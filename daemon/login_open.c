@@ -192,6 +192,7 @@ int login_open(struct login *login, struct store_txn *txn, struct moment now) {
         struct limit_login limits = login_limits(login);
         struct session session;
         struct device device;
+        char text[MESSAGE_TEXT_MAX + 1];
         bool device_is_new;
         int r;
 
@@ -207,8 +208,12 @@ int login_open(struct login *login, struct store_txn *txn, struct moment now) {
         if (r < 0)
                 return r;
 
+        r = login_is_locked(login, txn, now, text);
+        if (r)
+                return r < 0 ? r : keep_denied(login, txn, &session, text);
         if (device.state == DEVICE_BLOCKED && limit_login_counts(&limits))
                 return keep_denied(
                         login, txn, &session, "This device is blocked."); /* an uncounted key too */
-        return keep_judged(login, txn, &session, &device, device_is_new);
+        r = login_note_source(login, txn, now); /* a row more than needed, if it is denied: no harm */
+        return r < 0 ? r : keep_judged(login, txn, &session, &device, device_is_new);
 }

@@ -1,5 +1,5 @@
 /* login_private: what the parts of login share: login.c (which request it is, close), login_account.c (who
- * logs in, account), login_choose.c, login_open.c. */
+ * logs in, account), login_choose.c, login_open.c, login_lock.c (failed attempts, and whom locks refuse). */
 #pragma once
 
 #include "daemon/login.h"
@@ -15,6 +15,20 @@ struct device_facts login_device_facts(const struct login *login);
 int login_recognise(const struct login *login, struct device *ret);
 /* Whether a session from there takes part in limits. */
 bool login_counts(const struct login *login, const struct limit_login *limits, const struct device *device);
+
+/* Preauth: whether an attempt to sign in may be made. Fills the reply. 0 or negative errno. */
+int login_preauth(struct login *login, struct store_txn *txn, struct moment now);
+
+/* Authfail and authsucc: what the attempt came to. 0 or negative errno. */
+int login_change_lock(struct login *login, struct store_txn *txn, struct moment now);
+
+/* Whether a lock refuses this login however it was made: an admin's; those by failures if they apply to keys.
+ * < 0, 0, or 1 with the words for the user. */
+int login_is_locked(const struct login *login, struct store_txn *txn, struct moment now,
+        char ret_text[static MESSAGE_TEXT_MAX + 1]);
+
+/* The login was let in: its address is one that its user comes from. 0 or negative errno. */
+int login_note_source(const struct login *login, struct store_txn *txn, struct moment now);
 
 /* The open of a login that still counts. 0 or negative errno. */
 int login_open(struct login *login, struct store_txn *txn, struct moment now);

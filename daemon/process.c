@@ -62,6 +62,53 @@ int process_read(pid_t pid, struct process *ret) {
         return 0;
 }
 
+static int read_audit_uid(pid_t pid, uint32_t *ret) {
+        char path[64], text[32];
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%d/loginuid", pid);
+        n = proc_read(path, text, sizeof(text));
+        *ret = n > 0 ? (uint32_t) strtoul(text, NULL, 10) : UINT32_MAX; /* a kernel may have no audit */
+        return n == -ESRCH ? -ESRCH : 0;
+}
+
+static int read_real_uid(pid_t pid, uint32_t *ret) {
+        char path[64], text[PROC_TEXT_MAX];
+        const char *line;
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        n = proc_read(path, text, sizeof(text));
+        if (n < 0)
+                return (int) n;
+        line = strstr(text, "\nUid:");
+        if (!line || sscanf(line, "\nUid: %u", ret) != 1)
+                return -EBADMSG;
+        return 0;
+}
+
+int process_login_uid(pid_t pid, uint32_t *ret) {
+        struct process process;
+        uint32_t uid;
+        int r;
+
+        r = read_audit_uid(pid, &uid);
+        if (r < 0)
+                return r;
+        if (uid != UINT32_MAX) {
+                *ret = uid;
+                return 0;
+        }
+        r = read_real_uid(pid, &uid);
+        if (r == 0 && uid == 0)
+                r = process_read(pid, &process);
+        if (r == 0 && uid == 0 && process.parent > 1)
+                r = read_real_uid(process.parent, &uid);
+        if (r == 0)
+                *ret = uid;
+        return r;
+}
+
 int process_audit_session(pid_t pid, uint32_t *ret) {
         char path[64], text[32];
         ssize_t n;

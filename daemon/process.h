@@ -23,6 +23,10 @@ int process_read(pid_t pid, struct process *ret);
 /* The audit session id (AUDIT_SESSION_UNSET if the kernel has none for it). 0 or negative errno. */
 int process_audit_session(pid_t pid, uint32_t *ret);
 
+/* As whom somebody signed in who runs this process: its audit login uid; where there is none, its real uid,
+ * or that of its parent where a setuid program has become root altogether. 0 or negative errno. */
+int process_login_uid(pid_t pid, uint32_t *ret);
+
 /* The pid behind a pidfd as this pid namespace sees it. -ESRCH when it is gone or not of this namespace. */
 int process_of_pidfd(int pidfd, pid_t *ret);
 bool pidfd_is_alive(int pidfd);

@@ -273,6 +273,7 @@ static void server_close(struct server *server) {
         free(server->service.status_list);
         effects_free(&server->unkept);
         seal_free(&server->service.seal);
+        seal_free(&server->service.unknown_names);
         names_free(&server->service.names);
         choices_clear(&server->service.choices);
         store_close(&server->service.store);

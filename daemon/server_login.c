@@ -236,14 +236,14 @@ static void login_done(struct change *change, void *userdata) {
         login_free(&login);
 }
 
-static void answer_account(struct server *server, struct login *login) {
+static void answer_read(struct server *server, struct login *login) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         bool heard;
         int r;
 
         r = store_begin_read(server->service.store, &txn);
         if (r == 0)
-                r = login_account(login, txn);
+                r = login_read(login, txn);
         if (r < 0) {
                 log_line(LOG_ERR, "cannot read the store for a login of %s: %s", login->frame.user,
                         strerror(-r));
@@ -289,8 +289,8 @@ void server_read_login(struct server *server, uint32_t index) {
                 answer_login(login->fd, &login->reply, &heard);
                 return;
         }
-        if (login->frame.phase == FRAME_ACCOUNT) {
-                answer_account(server, login);
+        if (login_only_reads(login)) {
+                answer_read(server, login);
                 return;
         }
         if (login->frame.phase == FRAME_CHOOSE) {

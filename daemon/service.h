@@ -26,6 +26,7 @@ struct service {
         struct token_cache *tokens_seen;
         uint64_t seen_generation;     /* of the status page, when tokens_seen was empty */
         struct seal *seal;            /* of refresh tokens */
+        struct seal *unknown_names;   /* of names that nobody has; made at each start and kept nowhere */
         struct names *names;          /* loop thread only */
         struct choices choices;       /* loop thread only */
         int bearer_file_error;        /* negative errno: why token files that are wanted are not there */

@@ -183,7 +183,7 @@ static int read_start(struct reader *r, const char *magic, uint64_t *ret_kind, u
 /* ---- requests ----------------------------------------------------------------------------------------- */
 
 static bool is_phase(uint64_t phase) {
-        return (phase >= FRAME_ACCOUNT && phase <= FRAME_PASSWORD) || phase == FRAME_CHOOSE;
+        return phase >= FRAME_ACCOUNT && phase <= FRAME_CHOOSE;
 }
 
 static bool choice_fits(uint64_t phase, uint64_t choice) {

@@ -26,8 +26,11 @@ enum frame_phase {
         FRAME_OPEN,
         FRAME_CLOSE, /* session_id may be empty (open was never answered): leader, user and service find it */
         FRAME_PASSWORD, /* the user's password was changed */
+        FRAME_PREAUTH,  /* may a password be tried? */
+        FRAME_AUTHFAIL, /* it was wrong */
+        FRAME_AUTHSUCC, /* it was right */
         /* What the user answered to FRAME_ASKS: still account, on a connection of its own. */
-        FRAME_CHOOSE = 8,
+        FRAME_CHOOSE,
 };
 
 enum frame_flag {
@@ -37,7 +40,8 @@ enum frame_flag {
         FRAME_SILENT = 1 << 3,            /* PAM_SILENT */
         FRAME_BY_USER = 1 << 4,           /* FRAME_PASSWORD: by himself, not by root */
         FRAME_CAN_ASK = 1 << 5,           /* account: the user would see a question, and could answer it */
-        _FRAME_FLAGS_KNOWN = (1 << 6) - 1,
+        FRAME_USER_UNKNOWN = 1 << 6,      /* nobody has this name (preauth, authfail): it is kept nowhere */
+        _FRAME_FLAGS_KNOWN = (1 << 7) - 1,
 };
 
 enum frame_choice {

@@ -71,6 +71,25 @@ static bool read_break_glass(const char *value, struct options *o) {
         return true;
 }
 
+static bool read_phase(const char *value, struct options *o, enum auth_phase phase) {
+        if (o->phase)
+                return false;
+        o->phase = phase;
+        return true;
+}
+
+static bool read_preauth(const char *value, struct options *o) {
+        return read_phase(value, o, AUTH_BEFORE);
+}
+
+static bool read_authfail(const char *value, struct options *o) {
+        return read_phase(value, o, AUTH_FAILED);
+}
+
+static bool read_authsucc(const char *value, struct options *o) {
+        return read_phase(value, o, AUTH_SUCCEEDED);
+}
+
 static bool read_quiet(const char *value, struct options *o) {
         o->quiet = true;
         return true;
@@ -85,6 +104,9 @@ static const struct option {
         const char *name; /* with its `=` if it takes a value */
         bool (*read)(const char *value, struct options *o);
 } known[] = {
+        { "preauth", read_preauth },
+        { "authfail", read_authfail },
+        { "authsucc", read_authsucc },
         { "realm=", read_realm },
         { "socket=", read_socket },
         { "timeout=", read_timeout },

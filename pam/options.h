@@ -3,7 +3,11 @@
 
 #include <stdbool.h>
 
+/* Which of the lines of an auth stack it is. */
+enum auth_phase { AUTH_NONE = 0, AUTH_BEFORE, AUTH_FAILED, AUTH_SUCCEEDED };
+
 struct options {
+        enum auth_phase phase;   /* preauth, authfail, authsucc: one of them at most */
         const char *realm;       /* realm=NAME, default `default` */
         const char *socket;      /* socket=PATH, absolute */
         const char *break_glass; /* break_glass=GROUP: its members are never denied; NULL if none */

@@ -21,9 +21,9 @@
 #include "pam/remember.h"
 #include "pam/who.h"
 
-#define SESSION_ID_NAME      "SESSJWT_SESSION_ID"
-#define TOKEN_FILE_NAME      "BEARER_TOKEN_FILE" /* WLCG Bearer Token Discovery */
-#define OPEN_BUDGET_MIN_MSEC 10
+#define SESSION_ID_NAME "SESSJWT_SESSION_ID"
+#define TOKEN_FILE_NAME "BEARER_TOKEN_FILE" /* WLCG Bearer Token Discovery */
+#define BUDGET_MIN_MSEC 10
 
 struct login {
         pam_handle_t *pamh;
@@ -52,10 +52,25 @@ static bool may_ask(const struct options *options) {
         return geteuid() == 0 || (options->socket_given && ask_is_own_socket(options->socket));
 }
 
+static bool is_auth(const struct login *l) {
+        return l->phase == FRAME_PREAUTH || l->phase == FRAME_AUTHFAIL || l->phase == FRAME_AUTHSUCC;
+}
+
+/* The words of an auth line mean nothing in another one. */
+static int read_options(struct login *l, int argc, const char **argv, const char **ret_bad) {
+        int r = options_read(argc, argv, &l->options, ret_bad);
+
+        if (l->options.phase == AUTH_NONE || is_auth(l))
+                return r;
+        l->options.phase = AUTH_NONE;
+        *ret_bad = "preauth, authfail, authsucc";
+        return -EINVAL;
+}
+
 /* options, who. The user is looked up even if the options are wrong, because some are never refused. */
 static enum frame_outcome login_begin(struct login *l, int argc, const char **argv) {
         const char *bad = NULL, *item = NULL;
-        int r, options_error = options_read(argc, argv, &l->options, &bad);
+        int r, options_error = read_options(l, argc, argv, &bad);
 
         if (!may_ask(&l->options))
                 return FRAME_IGNORED;
@@ -141,24 +156,33 @@ static void login_remember(const struct login *l, enum frame_outcome outcome) {
         show(l, PAM_TEXT_INFO, l->reply.text);
 }
 
-static int login_refuse(const struct login *l, const char *text) {
-        if (l->who.passes) {
+/* Root passes all but a lock on the address that he comes from (DESIGN section 8). */
+static bool always_passes(const struct login *l, enum frame_outcome outcome) {
+        if (is_auth(l) && outcome == FRAME_DENIED)
+                return l->who.request.flags & FRAME_BREAK_GLASS;
+        return l->who.passes;
+}
+
+static int login_refuse(const struct login *l, enum frame_outcome outcome, const char *text) {
+        if (always_passes(l, outcome)) {
                 debug(l, "refused, but this user always passes");
                 return PAM_IGNORE;
         }
         show(l, PAM_ERROR_MSG, text);
+        if (is_auth(l))
+                return PAM_AUTH_ERR;
         return l->phase == FRAME_OPEN ? PAM_SESSION_ERR : PAM_PERM_DENIED;
 }
 
 /* Each outcome meets its PAM code here. Only a denial of the daemon tells the user why. */
 static int login_answer(const struct login *l, enum frame_outcome outcome) {
         switch (outcome) {
-        case FRAME_OK:
-                return PAM_SUCCESS;
+        case FRAME_OK: /* of an auth line no success: it has not looked at a password */
+                return is_auth(l) ? PAM_IGNORE : PAM_SUCCESS;
         case FRAME_DENIED:
-                return login_refuse(l, l->reply.text);
+                return login_refuse(l, outcome, l->reply.text);
         case FRAME_FAILED:
-                return l->options.denies_on_error ? login_refuse(l, "") : PAM_IGNORE;
+                return l->options.denies_on_error ? login_refuse(l, outcome, "") : PAM_IGNORE;
         case FRAME_IGNORED:
         case FRAME_UNSUPPORTED:
         case FRAME_ASKS: /* to what no user can answer: a fault of the daemon's */
@@ -188,6 +212,17 @@ static enum frame_outcome login_choose(struct login *l) {
         return FRAME_DENIED;
 }
 
+/* Account and open share one budget, and so do the lines of an auth stack, so that a daemon that hangs delays
+ * a login by it once. With nothing left a request is still sent: the daemon then knows of the login when it
+ * is back. */
+static unsigned find_budget(const struct login *l) {
+        unsigned left = remember_find_budget(l->pamh, l->options.timeout_msec);
+
+        if (left > l->options.timeout_msec)
+                left = l->options.timeout_msec;
+        return left < BUDGET_MIN_MSEC ? BUDGET_MIN_MSEC : left;
+}
+
 int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv) {
         _cleanup_(login_done) struct login login = { .pamh = pamh, .flags = flags, .phase = FRAME_ACCOUNT };
         enum frame_outcome outcome;
@@ -204,23 +239,13 @@ int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
         return login_answer(&login, outcome);
 }
 
-/* Account and open share one budget, so that a daemon that hangs delays a login by it once. With nothing
- * left the request is still sent: the daemon then knows of the login when it is back. */
-static unsigned open_budget(const struct login *l) {
-        unsigned left = remember_find_budget(l->pamh, l->options.timeout_msec);
-
-        if (left > l->options.timeout_msec)
-                left = l->options.timeout_msec;
-        return left < OPEN_BUDGET_MIN_MSEC ? OPEN_BUDGET_MIN_MSEC : left;
-}
-
 int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv) {
         _cleanup_(login_done) struct login login = { .pamh = pamh, .flags = flags, .phase = FRAME_OPEN };
         enum frame_outcome outcome;
 
         outcome = login_begin(&login, argc, argv);
         if (outcome == FRAME_OK) {
-                login.budget_msec = open_budget(&login);
+                login.budget_msec = find_budget(&login);
                 outcome = login_ask(&login, "");
         }
         login_remember(&login, outcome);
@@ -255,8 +280,37 @@ int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **a
         return PAM_SUCCESS;
 }
 
+/* sshd's "none" method, where empty passwords are permitted, is an attempt with an empty one: nothing was
+ * guessed. */
+static bool is_empty_attempt(pam_handle_t *pamh) {
+        const void *password = NULL;
+        int r = pam_get_item(pamh, PAM_AUTHTOK, &password);
+
+        return r == PAM_SUCCESS && password && *(const char *) password == '\0';
+}
+
+/* The lines preauth, authfail, authsucc. Each attempt begins with a preauth, and so with a whole budget. */
 int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv) {
-        return PAM_IGNORE;
+        static const enum frame_phase phases[] = { [AUTH_BEFORE] = FRAME_PREAUTH,
+                [AUTH_FAILED] = FRAME_AUTHFAIL,
+                [AUTH_SUCCEEDED] = FRAME_AUTHSUCC };
+        _cleanup_(login_done) struct login login = { .pamh = pamh, .flags = flags };
+        enum frame_outcome outcome;
+        struct options options;
+        const char *bad;
+
+        (void) options_read(argc, argv, &options, &bad);
+        if (options.phase == AUTH_NONE || (options.phase == AUTH_FAILED && is_empty_attempt(pamh)))
+                return PAM_IGNORE;
+        login.phase = phases[options.phase];
+        outcome = login_begin(&login, argc, argv);
+        if (outcome == FRAME_OK) {
+                if (options.phase != AUTH_BEFORE)
+                        login.budget_msec = find_budget(&login);
+                outcome = login_ask(&login, "");
+                (void) remember_put_budget(pamh, login.budget_msec);
+        }
+        return login_answer(&login, outcome);
 }
 
 /* Called two or three times a login, also in children: nothing is made here. */

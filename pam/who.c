@@ -69,6 +69,13 @@ static void read_break_glass(pam_handle_t *pamh, const char *name, struct who *w
         who->request.flags |= FRAME_BREAK_GLASS;
 }
 
+/* As if he were there, but for his uid: what is not to be told apart is treated alike. */
+static void read_unknown(const char *name, struct frame_request *request) {
+        request->uid = UINT32_MAX;
+        request->user = frame_may_carry(name, USER_MAX) ? name : "?";
+        request->flags |= FRAME_USER_UNKNOWN;
+}
+
 int who_read(pam_handle_t *pamh, int flags, const struct options *options, struct who *ret,
         const char **ret_item) {
         struct frame_request *request = &ret->request;
@@ -79,11 +86,14 @@ int who_read(pam_handle_t *pamh, int flags, const struct options *options, struc
         if (pam_get_user(pamh, &name, NULL) != PAM_SUCCESS || !name || !name[0])
                 return WHO_UNKNOWN;
         user = pam_modutil_getpwnam(pamh, name);
-        if (!user)
+        if (!user && options->phase == AUTH_NONE)
                 return WHO_UNKNOWN;
-        ret->passes = user->pw_uid == 0;
-        request->uid = user->pw_uid;
-        request->user = name;
+        if (user) {
+                ret->passes = user->pw_uid == 0;
+                request->uid = user->pw_uid;
+                request->user = name;
+        } else
+                read_unknown(name, request);
         request->realm = options->realm;
         request->service = get_item(pamh, PAM_SERVICE);
         request->tty = get_carriable_item(pamh, PAM_TTY, TTY_MAX);
@@ -94,6 +104,9 @@ int who_read(pam_handle_t *pamh, int flags, const struct options *options, struc
                 request->flags |= FRAME_DENIES_ON_ERROR;
         if (flags & PAM_SILENT)
                 request->flags |= FRAME_SILENT;
+        /* For a password they are of no use but to break the glass, and take a time that tells who exists. */
+        if (options->phase != AUTH_NONE && (!user || !options->break_glass))
+                return 0;
         r = read_groups(user, ret);
         if (options->break_glass)
                 read_break_glass(pamh, options->break_glass, ret);

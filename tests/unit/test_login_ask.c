@@ -17,7 +17,7 @@ static struct frame_reply ask_account(
         login = new_login(desk, FRAME_ACCOUNT, "alice", ip, &module);
         login->frame.flags = flags;
         login->frame.auth_info = auth_info;
-        assert_int_equal(login_account(login, read), 0);
+        assert_int_equal(login_read(login, read), 0);
         store_abort(&read);
         assert_int_equal(login->change.effects.n, 0);
         reply = login->reply;

@@ -13,7 +13,7 @@ static enum frame_outcome ask_account(struct desk *desk, const char *service, co
 
         login = new_login(desk, FRAME_ACCOUNT, "alice", "192.0.2.2", &module);
         login->frame.service = service;
-        assert_int_equal(login_account(login, read), 0);
+        assert_int_equal(login_read(login, read), 0);
         store_abort(&read);
         assert_int_equal(login->change.effects.n, 0);
         reply = login->reply;

@@ -137,10 +137,22 @@ static void test_unknown_words_are_refused(void **state) {
                 refuse(wrong[i]);
 }
 
-static void test_the_phases_of_a_lock_are_not_known_yet(void **state) {
-        refuse("preauth");
-        refuse("authfail");
-        refuse("authsucc");
+static void test_a_line_has_one_phase_of_a_lock_at_most(void **state) {
+        static const char *const words[] = { "preauth", "authfail", "authsucc" };
+
+        for (size_t i = 0; i < 3; i++) {
+                const char *argv[] = { words[i], words[(i + 1) % 3] };
+                const char *bad = NULL;
+                struct options o;
+
+                assert_int_equal(options_read(0, argv, &o, &bad), 0);
+                assert_int_equal(o.phase, AUTH_NONE);
+                assert_int_equal(options_read(1, argv, &o, &bad), 0);
+                assert_int_equal(o.phase, AUTH_BEFORE + i);
+                assert_int_equal(options_read(2, argv, &o, &bad), -EINVAL);
+                assert_string_equal(bad, argv[1]);
+                assert_int_equal(o.phase, AUTH_BEFORE + i);
+        }
 }
 
 static void test_a_repeated_option_is_refused_and_its_first_value_holds(void **state) {
@@ -178,7 +190,7 @@ int main(void) {
                 cmocka_unit_test(test_a_realm_is_a_name_within_its_limit),
                 cmocka_unit_test(test_a_break_glass_group_is_a_name_within_its_limit),
                 cmocka_unit_test(test_unknown_words_are_refused),
-                cmocka_unit_test(test_the_phases_of_a_lock_are_not_known_yet),
+                cmocka_unit_test(test_a_line_has_one_phase_of_a_lock_at_most),
                 cmocka_unit_test(test_a_repeated_option_is_refused_and_its_first_value_holds),
                 cmocka_unit_test(test_the_first_bad_option_is_named_and_later_good_ones_count),
         };

@@ -87,6 +87,22 @@ static void test_the_audit_session_is_the_kernels(void **state) {
 
 /* ---- pidfds ---- */
 
+static void test_who_runs_a_process_is_told_by_the_kernel(void **state) {
+        uint32_t uid = 4711, audit = UINT32_MAX;
+        FILE *f = fopen("/proc/self/loginuid", "re");
+
+        if (f) {
+                assert_int_equal(fscanf(f, "%u", &audit), 1);
+                fclose(f);
+        }
+        assert_int_equal(process_login_uid(getpid(), &uid), 0);
+        if (audit != UINT32_MAX)
+                assert_int_equal(uid, audit);
+        else if (getuid() != 0)
+                assert_int_equal(uid, getuid());
+        assert_int_equal(process_login_uid(-1, &uid), -ESRCH);
+}
+
 static void test_a_pidfd_tells_its_pid_until_the_process_is_reaped(void **state) {
         struct child child = child_start(child_does_nothing, NULL);
         int pidfd = same_pidfd(&child);
@@ -280,6 +296,7 @@ int main(void) {
                 cmocka_unit_test(test_a_zombie_and_a_reaped_process_are_gone),
                 cmocka_unit_test(test_no_process_has_pid_zero_or_less),
                 cmocka_unit_test(test_the_audit_session_is_the_kernels),
+                cmocka_unit_test(test_who_runs_a_process_is_told_by_the_kernel),
                 cmocka_unit_test(test_a_pidfd_tells_its_pid_until_the_process_is_reaped),
                 cmocka_unit_test(test_what_is_no_pidfd_has_no_pid),
                 cmocka_unit_test(test_descendants_are_children_first_and_theirs_then),
