@@ -27,7 +27,10 @@ enum {
         OPTION_REFRESH = 64,
         OPTION_ROLE = 128,
         OPTION_SERVICE = 256,
-        OPTION_STATISTICS = 512
+        OPTION_STATISTICS = 512,
+        OPTION_FOR = 1 << 16,
+        OPTION_END_SESSIONS = 1 << 17,
+        OPTION_SOURCE = 1 << 18
 };
 
 struct command;
@@ -50,7 +53,8 @@ struct command {
         const char *user, *realm, *reason, *audience, *service;
         const char *roles[ROLES_MAX];
         size_t n_roles; /* given; those beyond ROLES_MAX are not kept */
-        bool all, revoke, refresh, statistics;
+        const char *duration, *source;
+        bool all, revoke, refresh, statistics, end_sessions;
         unsigned options; /* which of the verb's own were given */
         char **arguments;
         int n_arguments;
@@ -66,6 +70,9 @@ int command_reset(struct command *command);
 int command_token(struct command *command);
 int command_refresh(struct command *command);
 int command_verify(struct command *command);
+int command_locks(struct command *command);
+int command_lock(struct command *command);
+int command_unlock(struct command *command);
 int command_policy(struct command *command);
 int command_keys(struct command *command);
 int command_rotate_key(struct command *command);
@@ -109,6 +116,9 @@ char *print_value(const struct json *json, uint32_t token);
 
 /* The keys of the reply at hand. */
 void table_keys(const struct command *command);
+
+/* The locks of the reply at hand. */
+void table_locks(const struct command *command);
 
 void table_sessions(const struct command *command, char *const *sessions, size_t n, FILE *out);
 

@@ -115,13 +115,13 @@ static const struct {
 
 #define N_KEY_COLUMNS (sizeof key_columns / sizeof *key_columns)
 
-static void set_key_cell(struct libscols_line *line, size_t column, const char *value) {
+static void set_time_or_text(struct libscols_line *line, size_t column, const char *value, bool is_time) {
         _cleanup_(cleanup_free) char *escaped = value ? print_escape(value) : NULL;
         char time[TIME_TEXT_MAX];
 
-        if (escaped && key_columns[column].is_time)
+        if (escaped && is_time)
                 print_time(escaped, time);
-        set_cell(line, column, !escaped ? "-" : key_columns[column].is_time ? time : escaped);
+        set_cell(line, column, !escaped ? "-" : is_time ? time : escaped);
 }
 
 void table_keys(const struct command *command) {
@@ -137,7 +137,41 @@ void table_keys(const struct command *command) {
                         char path[64];
 
                         snprintf(path, sizeof path, "keys.%zu.%s", i, key_columns[k].member);
-                        set_key_cell(line, k, sessjwt_reply_string(command->c, path));
+                        set_time_or_text(
+                                line, k, sessjwt_reply_string(command->c, path), key_columns[k].is_time);
+                }
+        }
+        scols_print_table(table);
+}
+
+static const struct {
+        const char *heading;
+        const char *member;
+        bool is_time;
+} lock_columns[] = {
+        { "USER", "user", false },
+        { "KIND", "kind", false },
+        { "SOURCE", "source", false },
+        { "SINCE", "since", true },
+        { "UNTIL", "until", true },
+        { "REASON", "reason", false },
+};
+
+void table_locks(const struct command *command) {
+        _cleanup_(unref_table) struct libscols_table *table = new_table(command, stdout, command->legend);
+        size_t n = sessjwt_reply_count(command->c, "locks");
+
+        for (size_t k = 0; k < sizeof lock_columns / sizeof *lock_columns; k++)
+                add_column(table, lock_columns[k].heading, 0);
+        for (size_t i = 0; i < n; i++) {
+                struct libscols_line *line = add_line(table);
+
+                for (size_t k = 0; k < sizeof lock_columns / sizeof *lock_columns; k++) {
+                        char path[64];
+
+                        snprintf(path, sizeof path, "locks.%zu.%s", i, lock_columns[k].member);
+                        set_time_or_text(
+                                line, k, sessjwt_reply_string(command->c, path), lock_columns[k].is_time);
                 }
         }
         scols_print_table(table);

@@ -2,6 +2,7 @@
 #include "client/libsessjwt_call.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "client/json.h"
 
@@ -21,6 +22,9 @@ enum method_number {
         REVOKE_OTHERS,
         REVOKE_ALL,
         RESET_USER,
+        LIST_LOCKS,
+        LOCK_USER,
+        UNLOCK_USER,
         EXPLAIN_POLICY,
         LIST_DEVICES,
         RENAME_DEVICE,
@@ -47,6 +51,9 @@ static const struct method methods[] = {
         [REVOKE_OTHERS] = { SESSJWT_INTERFACE ".RevokeOthers", true, false },
         [REVOKE_ALL] = { SESSJWT_INTERFACE ".RevokeAll", true, false },
         [RESET_USER] = { SESSJWT_INTERFACE ".ResetUser", true, false },
+        [LIST_LOCKS] = { SESSJWT_INTERFACE ".ListLocks", false, false },
+        [LOCK_USER] = { SESSJWT_INTERFACE ".LockUser", true, false },
+        [UNLOCK_USER] = { SESSJWT_INTERFACE ".UnlockUser", true, false },
         [EXPLAIN_POLICY] = { SESSJWT_INTERFACE ".ExplainPolicy", false, false },
         [LIST_DEVICES] = { SESSJWT_INTERFACE ".ListDevices", false, true },
         [RENAME_DEVICE] = { SESSJWT_INTERFACE ".RenameDevice", true, false },
@@ -173,6 +180,31 @@ int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm) {
                 { 0 } };
 
         return call(c, REVOKE_ALL, arguments);
+}
+
+int sessjwt_list_locks(struct sessjwt *c, const char *user, const char *realm) {
+        const struct argument arguments[] = { { "user", user, OPTIONAL }, { "realm", realm, OPTIONAL },
+                { 0 } };
+
+        return call(c, LIST_LOCKS, arguments);
+}
+
+int sessjwt_lock_user(struct sessjwt *c, const char *user, const char *realm, const char *reason,
+        unsigned int duration_sec, bool end_sessions) {
+        char duration[16];
+        const struct argument arguments[] = { { "user", user, REQUIRED }, { "realm", realm, OPTIONAL },
+                { "reason", reason, OPTIONAL }, { "duration", duration_sec ? duration : NULL, BARE },
+                { "endSessions", end_sessions ? "true" : NULL, BARE }, { 0 } };
+
+        snprintf(duration, sizeof duration, "%u", duration_sec);
+        return call(c, LOCK_USER, arguments);
+}
+
+int sessjwt_unlock_user(struct sessjwt *c, const char *user, const char *realm, const char *source) {
+        const struct argument arguments[] = { { "user", user, REQUIRED }, { "realm", realm, OPTIONAL },
+                { "source", source, OPTIONAL }, { 0 } };
+
+        return call(c, UNLOCK_USER, arguments);
 }
 
 int sessjwt_explain_policy(struct sessjwt *c, const char *user, const char *service, const char *realm) {

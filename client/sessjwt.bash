@@ -27,6 +27,9 @@ _sessjwt() {
                 [token]="SID --audience --refresh"
                 [refresh]="FILE"
                 [verify]="FILE --audience --realm --role"
+                [locks]="--user --realm"
+                [lock]="USER --for --reason --end-sessions --realm"
+                [unlock]="USER --source --realm"
                 [policy]="USER --service --realm"
                 [keys]=""
                 [rotate-key]="--revoke"
@@ -34,7 +37,7 @@ _sessjwt() {
                 [cat-config]=""
         )
         local always="-h --help --version --socket --json -j --no-legend --no-pager"
-        local with_value=" --socket --json --user --realm --reason --audience --role --service "
+        local with_value=" --socket --json --user --realm --reason --audience --role --service --for --source "
         local cur=${COMP_WORDS[COMP_CWORD]} prev="" verb="" argument="" word words="" i
         local -a before=("${COMP_WORDS[@]:1:COMP_CWORD-1}") command=("${COMP_WORDS[0]}")
 
@@ -61,7 +64,7 @@ _sessjwt() {
         --json) mapfile -t COMPREPLY < <(compgen -W "pretty short off" -- "$cur") ;;
         --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
         --socket) _sessjwt_files "$cur" ;;
-        --realm | --reason | --audience | --role | --service) ;;
+        --realm | --reason | --audience | --role | --service | --for | --source) ;;
         *)
                 if [[ $cur == -* ]]; then
                         words="$always ${verbs[${verb:-list}]-}"

@@ -32,6 +32,13 @@ static const struct verb verbs[] = {
         { "verify", "[FILE|-] [--audience AUDIENCE] [--realm REALM] [--role ROLE]...",
                 "Is the token in the file or on stdin good now?",
                 OPTION_AUDIENCE | OPTION_REALM | OPTION_ROLE, 0, 1, command_verify },
+        { "locks", "[--user USER] [--realm REALM]", "Show who is locked, and until when (admins)",
+                OPTION_USER | OPTION_REALM, 0, 0, command_locks },
+        { "lock", "USER [--for TIME] [--reason TEXT] [--end-sessions] [--realm REALM]",
+                "Let a user sign in no more, by whatever method (admins)",
+                OPTION_FOR | OPTION_REASON | OPTION_END_SESSIONS | OPTION_REALM, 1, 1, command_lock },
+        { "unlock", "USER [--source SOURCE] [--realm REALM]", "End the locks of a user (admins)",
+                OPTION_SOURCE | OPTION_REALM, 1, 1, command_unlock },
         { "policy", "USER [--service SERVICE] [--realm REALM]",
                 "Explain which policy applies to a user, and what a login of his would meet now (admins)",
                 OPTION_SERVICE | OPTION_REALM, 1, 1, command_policy },
@@ -119,6 +126,9 @@ static const struct option long_options[] = {
         { "role", required_argument, NULL, LONG_OWN + OPTION_ROLE },
         { "statistics", no_argument, NULL, LONG_OWN + OPTION_STATISTICS },
         { "service", required_argument, NULL, LONG_OWN + OPTION_SERVICE },
+        { "for", required_argument, NULL, LONG_OWN + OPTION_FOR },
+        { "end-sessions", no_argument, NULL, LONG_OWN + OPTION_END_SESSIONS },
+        { "source", required_argument, NULL, LONG_OWN + OPTION_SOURCE },
         { 0 },
 };
 
@@ -183,6 +193,12 @@ static void set_own(struct command *command, unsigned option, const char *value)
                 command->service = value;
         else if (option == OPTION_ROLE)
                 set_role(command, value);
+        else if (option == OPTION_FOR)
+                command->duration = value;
+        else if (option == OPTION_SOURCE)
+                command->source = value;
+        else if (option == OPTION_END_SESSIONS)
+                command->end_sessions = true;
         else if (option == OPTION_REVOKE)
                 command->revoke = true;
         else if (option == OPTION_REFRESH)

@@ -156,6 +156,18 @@ int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm);
  * or NULL for the caller's. */
 int sessjwt_reset_user(struct sessjwt *c, const char *user, const char *realm);
 
+/* Who is locked now (for admins): "locks", each with "user", "realm", "kind" (source, user, admin), "source",
+ * "since", "until", "failures", "reason"; those of user and of realm, or NULL. */
+int sessjwt_list_locks(struct sessjwt *c, const char *user, const char *realm);
+
+/* Locks a user out (for admins), for so many seconds or (0) until he is unlocked; realm, reason or NULL.
+ * end_sessions: those that he has end too. Read "lock", "revokedCount". */
+int sessjwt_lock_user(struct sessjwt *c, const char *user, const char *realm, const char *reason,
+        unsigned int duration_sec, bool end_sessions);
+
+/* Ends a user's locks (for admins), or that of one source (or NULL). Read "unlockedCount". */
+int sessjwt_unlock_user(struct sessjwt *c, const char *user, const char *realm, const char *source);
+
 /* Which policy applies to a login of user by service (or NULL: sshd) in realm (or NULL), why, and what it
  * would meet now (for admins). Read "policy", "considered" and "fromOtherDevice.outcome"; the interface
  * description has the rest. */

@@ -26,6 +26,9 @@ _sessjwt_verbs() {
                 'token:print a fresh access token'
                 'refresh:trade a refresh token for a fresh pair'
                 'verify:is the token good now?'
+                'locks:show who is locked'
+                'lock:let a user sign in no more'
+                'unlock:end the locks of a user'
                 'policy:say which policy applies to a user'
                 'keys:show the signing keys'
                 'rotate-key:sign with the next key'
@@ -48,6 +51,9 @@ _sessjwt() {
                 token "SID --audience --refresh"
                 refresh "FILE"
                 verify "FILE --audience --realm --role"
+                locks "--user --realm"
+                lock "USER --for --reason --end-sessions --realm"
+                unlock "USER --source --realm"
                 policy "USER --service --realm"
                 keys ""
                 rotate-key "--revoke"
@@ -63,6 +69,9 @@ _sessjwt() {
                 --refresh '--refresh[the refresh token, too]'
                 --statistics '--statistics[counters and latencies]'
                 --service '--service=[by this service]:service: '
+                --for '--for=[for so long]:time: '
+                --end-sessions '--end-sessions[his sessions end, too]'
+                --source '--source=[the lock of this source]:source: '
                 --role '*--role=[one of these]:role: '
                 --revoke '--revoke[no earlier token counts]'
                 USER '2:user:_users'

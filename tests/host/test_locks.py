@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from harness import Clock, Daemon, Host, PamStack, Ssh, Sshd, paths
+from harness import Clock, Daemon, Host, PamStack, Ssh, Sshd, Varlink, paths
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OFFICE, ATTACKER = "192.0.2.7", "203.0.113.9"
@@ -59,3 +59,29 @@ def test_failures_by_su_lock_neither_ssh_nor_another_caller():
     done = host.run_as("mallory", "su", "alice", "-c", "true", text_in="wrong\n")
     assert done.returncode != 0 and "locked for" in done.stderr + done.stdout, done
     assert attempt(password=True, source=OFFICE).rc == 0
+
+
+def test_an_admin_unlocks_at_once():
+    source = "203.0.113.11"
+    for _ in range(5):
+        attempt("bob", source=source)
+    assert attempt("bob", password=True, source=source).rc != 0
+    assert Varlink(daemon).call("UnlockUser", user="bob")["unlockedCount"] == 1
+    assert attempt("bob", password=True, source=source).rc == 0
+
+
+def test_twenty_failures_from_everywhere_spare_the_address_that_is_always_used():
+    assert ssh.run("alice", "true", key="laptop", source=OFFICE).rc == 0
+    for last in range(5):
+        for _ in range(4):
+            attempt(source=f"198.51.100.{last + 1}")
+    assert attempt(password=True, source="198.51.100.99").rc != 0
+    assert attempt(password=True, source=OFFICE).rc == 0
+
+
+def test_an_admins_lock_stops_the_key_too():
+    Varlink(daemon).call("LockUser", user="alice")
+    refused = ssh.run("alice", "true", key="laptop", source=OFFICE)
+    assert refused.rc != 0 and "locked" in refused.text, refused
+    Varlink(daemon).call("UnlockUser", user="alice")
+    assert ssh.run("alice", "true", key="laptop", source=OFFICE).rc == 0
