@@ -36,7 +36,7 @@ enum {
 struct command;
 
 struct verb {
-        const char *name;
+        const char *name;      /* one word, or two: "device block" */
         const char *arguments; /* as --help shows them, options of its own included */
         const char *sentence;
         unsigned options;
@@ -67,6 +67,11 @@ int command_logout(struct command *command);
 int command_logout_others(struct command *command);
 int command_logout_all(struct command *command);
 int command_reset(struct command *command);
+int command_devices(struct command *command);
+int command_device_rename(struct command *command);
+int command_device_block(struct command *command);
+int command_device_unblock(struct command *command);
+int command_device_forget(struct command *command);
 int command_token(struct command *command);
 int command_refresh(struct command *command);
 int command_verify(struct command *command);
@@ -121,26 +126,35 @@ void table_keys(const struct command *command);
 void table_locks(const struct command *command);
 
 void table_sessions(const struct command *command, char *const *sessions, size_t n, FILE *out);
+void table_devices(const struct command *command, char *const *devices, size_t n, FILE *out);
 
 /* A line for each member that is neither null nor empty, of a JSON object or of the object that its member
  * `inner` is (or NULL): name, value. skip: a name to leave out, or NULL. */
 void table_members(const struct command *command, const char *object, const char *inner, const char *skip);
 
-/* ---- command_session: which sessions there are ------------------------------------------------------- */
+/* ---- command_object: lists of what the daemon answered ------------------------------------------------ */
 
-struct sessions {
-        char **items; /* JSON texts of Session objects */
+struct objects {
+        char **items; /* JSON texts */
         size_t n;
 };
 
-void sessions_done(struct sessions *sessions);
+void objects_add(struct objects *objects, const char *text);
+void objects_done(struct objects *objects);
+/* Those that match move to the front. Returns how many they are. */
+size_t objects_select(
+        struct objects *objects, bool (*matches)(const char *object, const char *text), const char *text);
+/* {"name":[…]} to stdout in the command's format, the objects unchanged. */
+void print_objects(const struct command *command, const char *name, const struct objects *objects);
+
+/* ---- command_session: which sessions there are ------------------------------------------------------- */
 
 /* 0, or what the library returned. */
 int sessions_load(
-        struct command *command, const char *user, const char *realm, bool all, struct sessions *ret);
+        struct command *command, const char *user, const char *realm, bool all, struct objects *ret);
 
 /* The JSON text of the session that the command runs in, lent by the list; NULL if there is none. */
-const char *sessions_current(const struct sessions *sessions);
+const char *sessions_current(const struct objects *sessions);
 
 /* The full id of the one session that the argument (`self`, an id, or the end of one) means. STATUS_DONE,
  * or the exit status after what is wrong was said. */

@@ -7,26 +7,9 @@
 
 #include "client/cleanup.h"
 
-void sessions_done(struct sessions *sessions) {
-        for (size_t i = 0; i < sessions->n; i++)
-                free(sessions->items[i]);
-        free(sessions->items);
-        *sessions = (struct sessions){ 0 };
-}
-
-static void sessions_add(struct sessions *sessions, const char *session) {
-        if ((sessions->n & (sessions->n + 1)) == 0) /* full at 0, 1, 3, 7, … */
-                sessions->items = reallocarray(sessions->items, sessions->n * 2 + 1, sizeof *sessions->items);
-        if (!sessions->items)
-                fail_memory();
-        sessions->items[sessions->n] = strdup(session);
-        if (!sessions->items[sessions->n++])
-                fail_memory();
-}
-
 int sessions_load(
-        struct command *command, const char *user, const char *realm, bool all, struct sessions *ret) {
-        _cleanup_(sessions_done) struct sessions sessions = { 0 };
+        struct command *command, const char *user, const char *realm, bool all, struct objects *ret) {
+        _cleanup_(objects_done) struct objects sessions = { 0 };
         const char *session = NULL;
         int r;
 
@@ -36,12 +19,12 @@ int sessions_load(
                 if (r == 0 && !session)
                         break;
                 if (r == 0)
-                        sessions_add(&sessions, session);
+                        objects_add(&sessions, session);
         }
         if (r != 0)
                 return r;
         *ret = sessions;
-        sessions = (struct sessions){ 0 };
+        sessions = (struct objects){ 0 };
         return 0;
 }
 
@@ -51,7 +34,7 @@ static bool is_current(const char *session) {
         return current && strcmp(current, "yes") == 0;
 }
 
-const char *sessions_current(const struct sessions *sessions) {
+const char *sessions_current(const struct objects *sessions) {
         for (size_t i = 0; i < sessions->n; i++)
                 if (is_current(sessions->items[i]))
                         return sessions->items[i];
@@ -72,7 +55,7 @@ static int copy_id(const char *session, char ret[static SID_TEXT_MAX + 1]) {
 }
 
 static int find_self(struct command *command, char ret[static SID_TEXT_MAX + 1]) {
-        _cleanup_(sessions_done) struct sessions own = { 0 };
+        _cleanup_(objects_done) struct objects own = { 0 };
         const char *session;
         int r;
 
@@ -93,27 +76,21 @@ static bool ends_with(const char *session, const char *suffix) {
 }
 
 /* All sessions that the caller may see: everybody's for an admin, else his own. */
-static int load_visible(struct command *command, struct sessions *ret) {
+static int load_visible(struct command *command, struct objects *ret) {
         int r = sessions_load(command, NULL, NULL, true, ret);
 
         return r == SESSJWT_E_PERMISSION_DENIED ? sessions_load(command, NULL, NULL, false, ret) : r;
 }
 
 static int find_by_suffix(struct command *command, const char *suffix, char ret[static SID_TEXT_MAX + 1]) {
-        _cleanup_(sessions_done) struct sessions sessions = { 0 };
-        size_t n = 0;
+        _cleanup_(objects_done) struct objects sessions = { 0 };
+        size_t n;
         int r;
 
         r = load_visible(command, &sessions);
         if (r != 0)
                 return fail_call(command, r);
-        for (size_t i = 0; i < sessions.n; i++)
-                if (ends_with(sessions.items[i], suffix)) { /* the matches move to the front */
-                        char *match = sessions.items[i];
-
-                        sessions.items[i] = sessions.items[n];
-                        sessions.items[n++] = match;
-                }
+        n = objects_select(&sessions, ends_with, suffix);
         if (n == 1)
                 return copy_id(sessions.items[0], ret);
         if (n == 0) {
@@ -150,32 +127,15 @@ int find_session(struct command *command, const char *argument, char ret[static 
 
 /* ---- the verbs --------------------------------------------------------------------------------------- */
 
-/* {"sessions":[…]}, the objects unchanged. */
-static void print_sessions_json(const struct command *command, const struct sessions *sessions) {
-        _cleanup_(cleanup_free) char *text = NULL;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
-
-        if (!out)
-                fail_memory();
-        fputs("{\"sessions\":[", out);
-        for (size_t i = 0; i < sessions->n; i++)
-                fprintf(out, "%s%s", i ? "," : "", sessions->items[i]);
-        fputs("]}", out);
-        if (fclose(out) != 0 || !text)
-                fail_memory();
-        print_json(command, text);
-}
-
 int command_list(struct command *command) {
-        _cleanup_(sessions_done) struct sessions sessions = { 0 };
+        _cleanup_(objects_done) struct objects sessions = { 0 };
         int r;
 
         r = sessions_load(command, command->user, command->realm, command->all, &sessions);
         if (r != 0)
                 return fail_call(command, r);
         if (command->format != FORMAT_TEXT) {
-                print_sessions_json(command, &sessions);
+                print_objects(command, "sessions", &sessions);
                 return STATUS_DONE;
         }
         table_sessions(command, sessions.items, sessions.n, stdout);

@@ -28,7 +28,7 @@ static void print_health(struct sessjwt *c, bool ok) {
 }
 
 static int print_own_session(struct command *command) {
-        _cleanup_(sessions_done) struct sessions own = { 0 };
+        _cleanup_(objects_done) struct objects own = { 0 };
         _cleanup_(cleanup_free) char *id = NULL, *service = NULL, *since = NULL;
         char time[TIME_TEXT_MAX] = "?";
         const char *session;

@@ -45,13 +45,15 @@ static void set_cell(struct libscols_line *line, size_t column, const char *text
 
 enum kind { KIND_TEXT, KIND_TIME, KIND_ID, KIND_CURRENT };
 
-static const struct {
+struct column {
         const char *heading;
         const char *member;
         enum kind kind;
         int flags;
-} session_columns[] = {
-        /* what fits into 80 columns; `show` has the rest */
+};
+
+/* What fits into 80 columns; `show` has the rest. */
+static const struct column session_columns[] = {
         { "", "current", KIND_CURRENT, 0 },
         { "SESSION", "sessionId", KIND_ID, 0 },
         { "USER", "user", KIND_TEXT, 0 },
@@ -62,43 +64,65 @@ static const struct {
         { "STATE", "state", KIND_TEXT, 0 },
 };
 
-#define N_COLUMNS (sizeof session_columns / sizeof *session_columns)
+static const struct column device_columns[] = {
+        { "", "current", KIND_CURRENT, 0 },
+        { "DEVICE", "deviceId", KIND_ID, 0 },
+        { "USER", "user", KIND_TEXT, 0 },
+        { "NAME", "name", KIND_TEXT, SCOLS_FL_TRUNC },
+        { "FROM", "ip", KIND_TEXT, 0 },
+        { "LAST SEEN", "lastSeen", KIND_TIME, 0 },
+        { "LIVE", "sessions", KIND_TEXT, SCOLS_FL_RIGHT },
+        { "STATE", "state", KIND_TEXT, 0 },
+};
 
-static void set_session_cell(struct libscols_line *line, size_t column, const char *session) {
-        _cleanup_(cleanup_free) char *value = print_member(session, session_columns[column].member);
+static void set_object_cell(
+        struct libscols_line *line, size_t number, const struct column *column, const char *object) {
+        _cleanup_(cleanup_free) char *value = print_member(object, column->member);
         char time[TIME_TEXT_MAX];
 
-        switch (session_columns[column].kind) {
+        switch (column->kind) {
         case KIND_CURRENT:
-                set_cell(line, column, value && strcmp(value, "yes") == 0 ? "*" : "");
+                set_cell(line, number, value && strcmp(value, "yes") == 0 ? "*" : "");
                 if (value && strcmp(value, "yes") == 0)
                         scols_line_set_color(line, "bold");
                 return;
         case KIND_ID:
-                set_cell(line, column, value ? print_short_id(value) : "-");
+                set_cell(line, number, value ? print_short_id(value) : "-");
                 return;
         case KIND_TIME:
                 if (value)
                         print_time(value, time);
-                set_cell(line, column, value ? time : "-");
+                set_cell(line, number, value ? time : "-");
                 return;
         case KIND_TEXT:
-                set_cell(line, column, value && *value ? value : "-");
+                set_cell(line, number, value && *value ? value : "-");
         }
 }
 
-void table_sessions(const struct command *command, char *const *sessions, size_t n, FILE *out) {
+/* A line for each JSON object. */
+static void table_objects(const struct command *command, const struct column *columns, size_t n_columns,
+        char *const *objects, size_t n, FILE *out) {
         _cleanup_(unref_table) struct libscols_table *table = new_table(command, out, command->legend);
 
-        for (size_t i = 0; i < N_COLUMNS; i++)
-                add_column(table, session_columns[i].heading, session_columns[i].flags);
+        for (size_t i = 0; i < n_columns; i++)
+                add_column(table, columns[i].heading, columns[i].flags);
         for (size_t i = 0; i < n; i++) {
                 struct libscols_line *line = add_line(table);
 
-                for (size_t k = 0; k < N_COLUMNS; k++)
-                        set_session_cell(line, k, sessions[i]);
+                for (size_t k = 0; k < n_columns; k++)
+                        set_object_cell(line, k, &columns[k], objects[i]);
         }
         scols_print_table(table);
+}
+
+void table_sessions(const struct command *command, char *const *sessions, size_t n, FILE *out) {
+        table_objects(
+                command, session_columns, sizeof session_columns / sizeof *session_columns, sessions, n, out);
+}
+
+void table_devices(const struct command *command, char *const *devices, size_t n, FILE *out) {
+        table_objects(
+                command, device_columns, sizeof device_columns / sizeof *device_columns, devices, n, out);
 }
 
 static const struct {

@@ -38,6 +38,8 @@
 #define GROUPS_MAX          4096 /* numeric groups of one user */
 #define DEVICE_NAME_MAX     128
 #define DEVICE_IDENTITY_MAX 320
+#define DEVICE_ID_TEXT_MAX  32  /* lower-case hex */
+#define DEVICE_PART_MIN     8   /* how much of a device's id, from either end, a person must type */
 #define LOCK_SOURCE_MAX     80  /* an address with its /64, local:UID, unknown:SERVICE */
 #define REASON_TEXT_MAX     200 /* the free text of a revocation */
 #define MESSAGE_TEXT_MAX    500 /* what a login may be told; PAM_MAX_MSG_SIZE is 512 */

@@ -9,6 +9,15 @@ _sessjwt_sessions() {
         tr , '\n' <<<"$objects" | sed -n 's/.*"sessionId":"[^"]*\([0-9a-f]\{8\}\)".*/\1/p'
 }
 
+# The same of the devices.
+_sessjwt_devices() {
+        local objects
+
+        objects=$("$@" devices --all --json=short 2>/dev/null </dev/null) ||
+                objects=$("$@" devices --json=short 2>/dev/null </dev/null) || return
+        tr , '\n' <<<"$objects" | sed -n 's/.*"deviceId":"[^"]*\([0-9a-f]\{8\}\)".*/\1/p'
+}
+
 _sessjwt_files() {
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$1")
@@ -24,6 +33,11 @@ _sessjwt() {
                 [logout-others]=""
                 [logout-all]="USER --user --realm"
                 [reset]="USER --realm"
+                [devices]="--user --realm --all"
+                ["device rename"]="DEVICE"
+                ["device block"]="DEVICE"
+                ["device unblock"]="DEVICE"
+                ["device forget"]="DEVICE"
                 [token]="SID --audience --refresh"
                 [refresh]="FILE"
                 [verify]="FILE --audience --realm --role"
@@ -55,7 +69,13 @@ _sessjwt() {
                         ((++i))
                         [[ $word == --socket && -n ${before[i]-} ]] && command+=(--socket "${before[i]}")
                 elif [[ $word != -* ]]; then
-                        [[ -n $verb ]] && argument=$word || verb=$word
+                        if [[ -z $verb ]]; then
+                                verb=$word
+                        elif [[ $verb == device ]]; then
+                                verb="device $word"
+                        else
+                                argument=$word
+                        fi
                 fi
         done
 
@@ -69,11 +89,15 @@ _sessjwt() {
                 if [[ $cur == -* ]]; then
                         words="$always ${verbs[${verb:-list}]-}"
                 elif [[ -z $verb ]]; then
-                        words=${!verbs[*]}
+                        words=$(printf '%s\n' "${!verbs[@]}" | cut -d " " -f 1 | sort -u)
+                elif [[ $verb == device ]]; then
+                        words="rename block unblock forget"
                 elif [[ -n $argument ]]; then
                         return
                 elif [[ ${verbs[$verb]-} == USER* ]]; then
                         words=$(compgen -u)
+                elif [[ ${verbs[$verb]-} == DEVICE* ]]; then
+                        words=$(_sessjwt_devices "${command[@]}")
                 elif [[ ${verbs[$verb]-} == *SID* ]]; then
                         words="self $(_sessjwt_sessions "${command[@]}")"
                 elif [[ ${verbs[$verb]-} == *FILE* ]]; then

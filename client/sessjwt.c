@@ -21,6 +21,14 @@ static const struct verb verbs[] = {
                 OPTION_USER | OPTION_REALM, 0, 1, command_logout_all },
         { "reset", "USER [--realm REALM]", "The same for a user, whether he is signed in or not (admins)",
                 OPTION_REALM, 1, 1, command_reset },
+        { "devices", "[--user USER] [--realm REALM] [--all]", "Show the devices that I have logged in from",
+                OPTION_USER | OPTION_REALM | OPTION_ALL, 0, 0, command_devices },
+        { "device rename", "DEVICE NAME", "Call a device by another name", 0, 2, 2, command_device_rename },
+        { "device block", "DEVICE", "End a device's sessions, and refuse its logins from now on", 0, 1, 1,
+                command_device_block },
+        { "device unblock", "DEVICE", "Let a blocked device log in again", 0, 1, 1, command_device_unblock },
+        { "device forget", "DEVICE", "End a device's sessions, and forget that it was ever seen", 0, 1, 1,
+                command_device_forget },
         { "token", "[SID] [--audience AUDIENCE | --refresh]",
                 "Print a fresh access token; with --refresh the refresh token below it",
                 OPTION_AUDIENCE | OPTION_REFRESH, 0, 1, command_token },
@@ -143,7 +151,8 @@ static int print_help(const struct verb *verb) {
         for (const struct verb *v = verbs; v->name; v++)
                 printf("  %s%s%s\n        %s\n", v->name, *v->arguments ? " " : "", v->arguments,
                         v->sentence);
-        printf("\nSID is a session id, its last %d or more characters, or self: the session this runs in.\n\n"
+        printf("\nSID is a session id, its last %d or more characters, or self: the session this runs in.\n"
+               "DEVICE is a device's id, its first or last %d or more characters, or its name.\n\n"
                "Options:\n"
                "  -h, --help            Show this, or the verb's own help\n"
                "      --version         Show the version\n"
@@ -153,7 +162,7 @@ static int print_help(const struct verb *verb) {
                "      --no-legend       No headings and no totals\n"
                "      --no-pager        Accepted; there is no pager\n\n"
                "Exit status: 0 done, 1 refused or failed (verify: not a live token), 2 usage.\n",
-                SID_SUFFIX_MIN);
+                SID_SUFFIX_MIN, DEVICE_PART_MIN);
         return STATUS_DONE;
 }
 
@@ -246,20 +255,39 @@ static int parse_options(int argc, char **argv, struct command *command, struct 
         return STATUS_DONE;
 }
 
-static int find_verb(struct command *command) {
-        const char *name = command->n_arguments ? command->arguments[0] : "list";
+/* How many of the arguments are this verb; 0: they are another one. */
+static int count_words(const struct verb *verb, char *const *arguments, int n) {
+        size_t size = strcspn(verb->name, " ");
 
-        for (const struct verb *verb = verbs; verb->name; verb++)
-                if (strcmp(verb->name, name) == 0) {
+        if (n < 1 || strlen(arguments[0]) != size || strncmp(verb->name, arguments[0], size) != 0)
+                return 0;
+        if (!verb->name[size])
+                return 1;
+        return n > 1 && strcmp(verb->name + size + 1, arguments[1]) == 0 ? 2 : 0;
+}
+
+static int find_verb(struct command *command) {
+        if (command->n_arguments == 0) {
+                command->verb = verbs;
+                return STATUS_DONE;
+        }
+        for (const struct verb *verb = verbs; verb->name; verb++) {
+                int n = count_words(verb, command->arguments, command->n_arguments);
+
+                if (n > 0) {
                         command->verb = verb;
-                        command->arguments += command->n_arguments ? 1 : 0;
-                        command->n_arguments -= command->n_arguments ? 1 : 0;
+                        command->arguments += n;
+                        command->n_arguments -= n;
                         return STATUS_DONE;
                 }
+        }
+        if (strcmp(command->arguments[0], "device") == 0)
+                return fail_usage(NULL, "What shall become of the device? rename, block, unblock or forget");
         return fail_usage(NULL, "There is no such verb");
 }
 
 static int check_arguments(const struct command *command) {
+        static const char *const counts[] = { "no argument", "one argument", "two arguments" };
         const struct verb *verb = command->verb;
 
         for (const struct option *option = long_options; option->name; option++)
@@ -267,10 +295,9 @@ static int check_arguments(const struct command *command) {
                         command->options & ~verb->options & (unsigned) (option->val - LONG_OWN))
                         return fail_usage(verb, "%s takes no --%s", verb->name, option->name);
         if (command->n_arguments < verb->min_arguments)
-                return fail_usage(verb, "%s needs an argument", verb->name);
+                return fail_usage(verb, "%s needs %s", verb->name, counts[verb->min_arguments]);
         if (command->n_arguments > verb->max_arguments)
-                return fail_usage(verb,
-                        verb->max_arguments ? "%s takes one argument" : "%s takes no argument", verb->name);
+                return fail_usage(verb, "%s takes %s", verb->name, counts[verb->max_arguments]);
         return STATUS_DONE;
 }
 

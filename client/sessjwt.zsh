@@ -14,6 +14,19 @@ _sessjwt_sessions() {
         _describe session ids
 }
 
+# The same of the devices.
+_sessjwt_devices() {
+        local -a command=(${words[1]}) ids
+        local objects
+
+        (( $+opt_args[--socket] )) && command+=(--socket ${opt_args[--socket]})
+        objects=$($command devices --all --json=short 2>/dev/null </dev/null) ||
+                objects=$($command devices --json=short 2>/dev/null </dev/null)
+        ids=(${(f)"$(print -r -- $objects | tr , '\n' |
+                sed -n 's/.*"deviceId":"[^"]*\([0-9a-f]\{8\}\)".*/\1/p')"})
+        _describe device ids
+}
+
 _sessjwt_verbs() {
         local -a names=(
                 'list:show my sessions'
@@ -23,6 +36,8 @@ _sessjwt_verbs() {
                 'logout-others:end all my sessions but this one'
                 'logout-all:end all my sessions'
                 'reset:end all sessions and tokens of a user'
+                'devices:show the devices that I have logged in from'
+                'device:rename, block, unblock or forget a device'
                 'token:print a fresh access token'
                 'refresh:trade a refresh token for a fresh pair'
                 'verify:is the token good now?'
@@ -48,6 +63,11 @@ _sessjwt() {
                 logout-others ""
                 logout-all "USER --user --realm"
                 reset "USER --realm"
+                devices "--user --realm --all"
+                "device rename" "DEVICE"
+                "device block" "DEVICE"
+                "device unblock" "DEVICE"
+                "device forget" "DEVICE"
                 token "SID --audience --refresh"
                 refresh "FILE"
                 verify "FILE --audience --realm --role"
@@ -76,6 +96,7 @@ _sessjwt() {
                 --revoke '--revoke[no earlier token counts]'
                 USER '2:user:_users'
                 SID '2:session:_sessjwt_sessions'
+                DEVICE '3:device:_sessjwt_devices'
                 FILE '2:file with the token:_files'
         )
         local -a always=(
@@ -95,11 +116,12 @@ _sessjwt() {
                 --socket | --json | --user | --realm | --reason | --audience | --role | --service) (( i++ )) ;;
                 -*) ;;
                 *)
-                        verb=$words[i]
-                        break
+                        [[ $verb == device ]] && verb+=" $words[i]" || verb=$words[i]
+                        [[ $verb == device ]] || break
                         ;;
                 esac
         done
+        [[ $verb == device* && $verb != devices ]] && takes+=('2:what:(rename block unblock forget)')
         for word in ${=verbs[$verb]}; do
                 takes+=($specs[$word])
         done

@@ -13,7 +13,7 @@ struct device_id {
         uint8_t bytes
                 [16]; /* the first half of SHA-256 over realm, user, kind and identity, each with its NUL */
 };
-#define DEVICE_ID_TEXT_SIZE 33 /* lower-case hex */
+#define DEVICE_ID_TEXT_SIZE (DEVICE_ID_TEXT_MAX + 1)
 
 enum device_kind { DEVICE_SSH_KEY = 1, DEVICE_NETWORK, DEVICE_LOCAL, DEVICE_UNKNOWN };
 enum device_state { DEVICE_KNOWN = 1, DEVICE_BLOCKED };

@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 
-from harness import Daemon, Host, PamLogin, PamStack, SessionList, Skip, eventually, later, need
+from harness import Daemon, Host, PamLogin, PamStack, SessionList, Skip, Varlink, eventually, later, need
 from harness.manual import displays, examples
 from harness.paths import DAEMON, LIBRARY, ROOT
 
@@ -38,7 +38,7 @@ def lines_of(page, prompt):
 
 def test_a_user_s_examples_of_the_command():
     login, other = PamLogin(host, "alice"), PamLogin(host, "alice", rhost="192.0.2.11")
-    show, token, pair, logout = lines_of("client/sessjwt.1", "$")
+    show, token, pair, logout, devices = lines_of("client/sessjwt.1", "$")
     table, objects = (in_session(login, line) for line in show)
     assert f"* {login.sid[-8:]} alice" in table and other.sid[-8:] in table
     assert [one["sessionId"] for one in json.loads(objects)["sessions"]] == [login.sid, other.sid]
@@ -50,6 +50,14 @@ def test_a_user_s_examples_of_the_command():
     access, refresh = (HOME / "pair").read_text("ascii").splitlines()
     assert access.count(".") == 2 and refresh.startswith("sjr1_")
     assert (HOME / "pair").stat().st_mode & 0o077 == 0
+
+    lost = PamLogin(host, "alice", rhost="192.0.2.12")
+    lost_id = next(one["deviceId"] for one in Varlink(daemon, user="alice").call("ListDevices")["devices"]
+                   if one["identity"] == "192.0.2.12")
+    table, renamed, blocked = (in_session(login, line.replace("7a1f6c02", lost_id[:8])) for line in devices)
+    assert lost_id[-8:] in table and renamed == f"Renamed device {lost_id[-8:]} (alice, laptop).\n"
+    assert blocked == f"Blocked device {lost_id[-8:]} (alice, laptop); ended 1 session.\n"
+    assert sessions.ends(lost.sid) == ["device-removed"]
 
     others, own = (in_session(login, line) for line in logout)
     assert others == "Ended 1 session.\n" and own.startswith(f"Ended session {login.sid[-8:]} (alice, ")

@@ -13,6 +13,7 @@ from .paths import COMMAND
 
 SID = "019ab000-0000-7000-8000-00001a2b3c4d"
 OTHER = "019ab000-0000-7000-8000-00005e6f7a8b"
+DEVICE = "7a1f6c02" + "0" * 16 + "1b2c3d4e"
 FOLDER = pathlib.Path(tempfile.mkdtemp())
 
 
@@ -25,10 +26,17 @@ def session(sid=SID, **changes):
             "expiresAt": None, "state": "live", "endReason": None, "current": sid == SID, **changes}
 
 
-def rows(*sessions):
-    """What ListSessions answers to a caller that wants more."""
-    return [{"parameters": {"session": one}, "continues": one is not sessions[-1]}
-            for one in sessions] or [{}]
+def rows(*objects, name="session"):
+    """What a list answers to a caller that wants more."""
+    return [{"parameters": {name: one}, "continues": one is not objects[-1]} for one in objects] or [{}]
+
+
+def device(device_id=DEVICE, **changes):
+    """A Device object."""
+    return {"deviceId": device_id, "realm": "default", "user": "alice", "uid": 2000, "name": "laptop",
+            "kind": "network", "identity": "192.0.2.7", "firstSeen": "2026-01-01T03:04:05.678Z",
+            "lastSeen": "2026-01-02T03:04:05.678Z", "ip": "192.0.2.7", "logins": 3, "state": "known",
+            "sessions": 2, "current": device_id == DEVICE, **changes}
 
 
 def error(name, **parameters):

@@ -22,14 +22,19 @@ def own_options(usage):
 
 
 def argument(usage):
-    """SID, FILE, USER or nothing: what a usage takes that can be completed."""
-    return next(iter(re.findall(r"^\[?(SID|FILE|USER)\b", usage)), "")
+    """SID, DEVICE, FILE, USER or nothing: what a usage takes that can be completed."""
+    return next(iter(re.findall(r"^\[?(SID|DEVICE|FILE|USER)\b", usage)), "")
 
 
 def in_code():
     """{verb: what the completions' tables have to say of it}"""
     return {verb: " ".join([argument(usage), *own_options(usage)]).strip()
             for verb, (usage, _sentence) in usages().items()}
+
+
+def first_words():
+    """Of the verbs: `device` is of four."""
+    return sorted({verb.split()[0] for verb in in_code()})
 
 
 def rows(path, pattern):
@@ -47,12 +52,12 @@ def same_tables(path, pattern):
 
 
 def test_bash_has_every_verb_with_its_options():
-    same_tables(BASH, r'^ +\[([\w-]+)\]="(.*)"$')
+    same_tables(BASH, r'^ +\["?([\w -]+)"?\]="(.*)"$')
 
 
 def test_zsh_has_every_verb_with_its_options():
-    same_tables(ZSH, r'^                ([\w-]+) "(.*)"$')
-    told(ZSH, "sentence of", in_code(), re.findall(r"^ +'([a-z-]+):.*'$", read(ZSH), re.M))
+    same_tables(ZSH, r'^                "?([\w -]+?)"? "(.*)"$')
+    told(ZSH, "sentence of", first_words(), re.findall(r"^ +'([a-z-]+):.*'$", read(ZSH), re.M))
 
 
 def test_what_takes_a_value_is_known_to_bash():
@@ -80,7 +85,8 @@ def fake_command():
     lists = {"all": [SID, OTHER], "own": [SID]}
     for name, sids in lists.items():
         sessions = [{"sessionId": sid, "deviceName": 'a,"sessionId":"x'} for sid in sids]
-        text = json.dumps({"sessions": sessions}, separators=(",", ":"))
+        devices = [{"deviceId": sid.replace("-", ""), "name": 'a,"deviceId":"x'} for sid in sids]
+        text = json.dumps({"sessions": sessions, "devices": devices}, separators=(",", ":"))
         (FOLDER / name).write_text(text, "ascii")
     path = FOLDER / "sessjwt"
     path.write_text(f"""#!/bin/sh
@@ -112,7 +118,8 @@ _sessjwt
 
 
 def test_bash_offers_the_verbs_first():
-    assert complete("") == sorted(in_code())
+    assert complete("") == first_words()
+    assert complete("device", "") == ["block", "forget", "rename", "unblock"]
     assert complete("logout") == ["logout", "logout-all", "logout-others"]
     assert complete("--no-legend", "stat") == ["status"]
     assert complete("--json", "=", "short", "stat") == ["status"]
@@ -120,7 +127,7 @@ def test_bash_offers_the_verbs_first():
 
 def test_bash_offers_the_options_of_the_verb():
     for verb, (usage, _sentence) in usages().items():
-        assert complete(verb, "-") == sorted(GLOBAL + own_options(usage)), verb
+        assert complete(*verb.split(), "-") == sorted(GLOBAL + own_options(usage)), verb
     assert complete("-") == sorted(GLOBAL + ["--user", "--realm", "--all"])
     assert complete("verify", "--ro") == ["--role"]
 
@@ -134,6 +141,15 @@ def test_bash_offers_session_ids_that_the_caller_may_see():
     assert complete("token", "--audience", "x", SID[-8:][:3]) == [SID[-8:]]
     assert complete("show", "self", "") == []
     assert complete("logout", "") == []
+
+
+def test_bash_offers_devices_that_the_caller_may_see():
+    (FOLDER / "admin").touch()
+    assert complete("device", "block", "") == sorted([SID[-8:], OTHER[-8:]])
+    (FOLDER / "admin").unlink()
+    assert complete("device", "rename", "") == [SID[-8:]]
+    assert complete("device", "rename", SID[-8:], "") == complete("devices", "") == []
+    assert complete("device", "nonsense", "") == []
 
 
 def test_bash_asks_the_daemon_that_the_line_names():
@@ -172,10 +188,16 @@ source {shlex.quote(str(ZSH))}
 
 def test_zsh_offers_the_options_of_the_verb():
     for verb, (usage, _sentence) in usages().items():
-        specs = zsh_specs("--socket", "/x", verb, "")
+        specs = zsh_specs("--socket", "/x", *verb.split(), "")
         options = re.findall(r"^(?:\(.*?\)|\*)?(--?[a-z-]+)", "\n".join(specs), re.M)
         assert sorted(options) == sorted(GLOBAL + own_options(usage)), (verb, specs)
-        assert any(spec.startswith("2:") for spec in specs) == bool(argument(usage)), (verb, specs)
+        place = f"{len(verb.split()) + 1}:"
+        assert any(spec.startswith(place) for spec in specs) == bool(argument(usage)), (verb, specs)
+
+
+def test_zsh_offers_what_may_become_of_a_device():
+    assert "2:what:(rename block unblock forget)" in zsh_specs("device", "")
+    assert not any(spec.startswith("2:") for spec in zsh_specs("devices", ""))
 
 
 def test_the_options_that_completions_know_are_those_of_the_command():

@@ -104,13 +104,14 @@ def usages():
     need(COMMAND)
     text = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
     verbs = re.search(r"\nVerbs:\n(.*?)\n\n", text, re.S)[1]
-    found = re.findall(r"^  (\S+)(.*)\n +(\S.*)$", verbs, re.M)
+    found = re.findall(r"^  ([a-z-]+(?: [a-z-]+)?)(.*)\n +(\S.*)$", verbs, re.M)
     return {verb: (usage.strip(), sentence) for verb, usage, sentence in found}
 
 
 def heads_of_page():
     """[(verb, how it is called)] of the page."""
-    heads = re.findall(r"^\.It Cm ([a-z-]+)(.*)$", read(COMMAND_PAGE).partition(".Sh OPTIONS")[0], re.M)
+    text = read(COMMAND_PAGE).partition(".Sh OPTIONS")[0]
+    heads = re.findall(r"^\.It Cm ([a-z-]+(?: [a-z-]+)?)(.*)$", text, re.M)
     return [(verb, usage_of_mdoc(rest)) for verb, rest in heads]
 
 
@@ -132,7 +133,8 @@ def test_every_verb_is_told_as_help_has_it():
 
 def test_the_help_of_a_verb_is_that_of_all():
     for verb, (usage, sentence) in usages().items():
-        text = subprocess.run([COMMAND, verb, "--help"], capture_output=True, text=True, check=True).stdout
+        text = subprocess.run([COMMAND, *verb.split(), "--help"], capture_output=True, text=True,
+                              check=True).stdout
         assert text == f"Usage: sessjwt [OPTION...] {verb} {usage}".rstrip() + f"\n\n{sentence}.\n", text
 
 
@@ -141,11 +143,12 @@ def test_a_verb_takes_the_options_that_its_usage_shows():
     rows = re.findall(r'\{ "([\w-]+)", (no|required)_argument, NULL, LONG_OWN', source)
     assert rows
     for verb, (usage, _sentence) in usages().items():
-        arguments = ["x" * 8 for _word in re.findall(r"^(?!\[)\S+", usage)]
+        arguments = ["x" * 8 for word in usage.partition(" [")[0].split() if not word.startswith("[")]
         for option, kind in rows:
             words = [f"--{option}=1" if kind == "required" else f"--{option}"]
-            said = subprocess.run([COMMAND, "--socket", "/nonexistent", verb, *arguments, *words], text=True,
-                                  capture_output=True, stdin=subprocess.DEVNULL, check=False).stderr
+            said = subprocess.run([COMMAND, "--socket", "/nonexistent", *verb.split(), *arguments, *words],
+                                  capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                                  check=False).stderr
             refused = f"takes no --{option}" in said
             assert refused != bool(re.search(rf"--{option}\b(?!-)", usage)), (verb, option, usage, said)
 
