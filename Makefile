@@ -50,15 +50,16 @@ LIBS_command    = $(call pc,--libs smartcols)
 CONTRACT_ROOMS  := json json_number json_writer message config_files base64url digest reason claims jws \
                    keyset status_map token_cache verify
 # The command is linked to the library as any application would be; of the contract it takes the pure rooms
-# that it reads replies and finds configuration files with.
-COMMAND_ROOMS   := json json_number json_writer config_files
+# that it reads replies, finds configuration files and looks at the status page with. pam_stack is its own; the
+# options of PAM lines it reads as the module does.
+COMMAND_ROOMS   := json json_number json_writer config_files status_map pam_stack
 COMMAND_SOURCES := $(sort client/sessjwt.c $(wildcard client/command*.c))
 MODULE_ROOMS    := $(patsubst pam/%.c,%,$(wildcard pam/*.c))
 DAEMON_ROOMS    := $(patsubst daemon/%.c,%,$(wildcard daemon/*.c))
 
 contract_objects := $(CONTRACT_ROOMS:%=$(B)/client/%.o)
 library_objects  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard client/libsessjwt*.c)))
-command_objects  := $(COMMAND_SOURCES:%.c=$(B)/%.o) $(COMMAND_ROOMS:%=$(B)/client/%.o)
+command_objects  := $(COMMAND_SOURCES:%.c=$(B)/%.o) $(COMMAND_ROOMS:%=$(B)/client/%.o) $(B)/pam/options.o
 module_objects   := $(MODULE_ROOMS:%=$(B)/pam/%.o)
 daemon_objects   := $(DAEMON_ROOMS:%=$(B)/daemon/%.o) $(B)/pam/frame.o
 hooked_objects   := $(DAEMON_ROOMS:%=$(B)/hooked/daemon/%.o) $(B)/pam/frame.o
@@ -129,11 +130,11 @@ $(B)/sessjwt: $(command_objects) $(LIBRARY)
 		-Wl,-rpath,$(if $(BUILD_RPATH),$(BUILD_RPATH),'$$ORIGIN')
 
 # ---- tests -------------------------------------------------------------------------------------------------
-$(B)/tests/unit/%: tests/unit/%.c $(B)/daemon.a $(B)/contract.a $(LIBRARY)
+$(B)/tests/unit/%: tests/unit/%.c $(B)/client/pam_stack.o $(B)/daemon.a $(B)/contract.a $(LIBRARY)
 	$(call say,TEST,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/daemon.a $(B)/contract.a \
-		-L$(B) -Wl,-rpath,$(abspath $(B)) -Wl,--no-as-needed -lcmocka -Wl,--as-needed \
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/client/pam_stack.o \
+		$(B)/daemon.a $(B)/contract.a -L$(B) -Wl,-rpath,$(abspath $(B)) -Wl,--no-as-needed -lcmocka -Wl,--as-needed \
 		-lsessjwt -ljansson $(LIBS_daemon)
 
 # What the fuzzers have found before, by any compiler.
