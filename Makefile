@@ -50,8 +50,8 @@ LIBS_command    = $(call pc,--libs smartcols)
 CONTRACT_ROOMS  := json json_number json_writer message config_files base64url digest reason claims jws \
                    keyset status_map token_cache verify
 # The command is linked to the library as any application would be; of the contract it takes the pure rooms
-# that it reads replies, finds configuration files and looks at the status page with. pam_stack is its own; the
-# options of PAM lines it reads as the module does.
+# that it reads replies, finds configuration files and looks at the status page with. pam_stack is
+# its own; the options of PAM lines it reads as the module does.
 COMMAND_ROOMS   := json json_number json_writer config_files status_map pam_stack
 COMMAND_SOURCES := $(sort client/sessjwt.c $(wildcard client/command*.c))
 MODULE_ROOMS    := $(patsubst pam/%.c,%,$(wildcard pam/*.c))
@@ -134,8 +134,8 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/client/pam_stack.o $(B)/daemon.a $(B)/con
 	$(call say,TEST,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/client/pam_stack.o \
-		$(B)/daemon.a $(B)/contract.a -L$(B) -Wl,-rpath,$(abspath $(B)) -Wl,--no-as-needed -lcmocka -Wl,--as-needed \
-		-lsessjwt -ljansson $(LIBS_daemon)
+		$(B)/daemon.a $(B)/contract.a -L$(B) -Wl,-rpath,$(abspath $(B)) \
+		-Wl,--no-as-needed -lcmocka -Wl,--as-needed -lsessjwt -ljansson $(LIBS_daemon)
 
 # What the fuzzers have found before, by any compiler.
 $(B)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(B)/daemon.a $(B)/contract.a

@@ -2,6 +2,7 @@
 #include "client/command.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "client/cleanup.h"
 
@@ -25,6 +26,46 @@ static void print_health(struct sessjwt *c, bool ok) {
                 problem = print_escape(text ? text : "?");
                 printf("Problem: %s\n", problem);
         }
+}
+
+/* What only administrators are told. */
+static void print_details(struct sessjwt *c) {
+        int64_t devices = 0, permille = 0, processes = 0;
+
+        if (sessjwt_reply_integer(c, "details.devices", &devices) < 0)
+                return;
+        sessjwt_reply_integer(c, "details.storeFill", &permille);
+        sessjwt_reply_integer(c, "details.loginProcesses", &processes);
+        printf("%lld device%s known, %lld login process%s watched, %lld.%lld%% of the store used.\n",
+                (long long) devices, devices == 1 ? "" : "s", (long long) processes,
+                processes == 1 ? "" : "es", (long long) permille / 10, (long long) permille % 10);
+}
+
+/* For root; whoever may not see the keys is well without them. */
+static int print_key(struct command *command) {
+        int r = sessjwt_list_keys(command->c);
+
+        if (r == SESSJWT_E_PERMISSION_DENIED)
+                return STATUS_DONE;
+        if (r != 0)
+                return fail_call(command, r);
+        for (size_t i = 0, n = sessjwt_reply_count(command->c, "keys"); i < n; i++) {
+                char path[32], since[TIME_TEXT_MAX] = "?", until[TIME_TEXT_MAX] = "?";
+                const char *text;
+
+                snprintf(path, sizeof path, "keys.%zu.state", i);
+                text = sessjwt_reply_string(command->c, path);
+                if (!text || strcmp(text, "active") != 0)
+                        continue;
+                snprintf(path, sizeof path, "keys.%zu.since", i);
+                if ((text = sessjwt_reply_string(command->c, path)))
+                        print_time(text, since);
+                snprintf(path, sizeof path, "keys.%zu.until", i);
+                if ((text = sessjwt_reply_string(command->c, path)))
+                        print_time(text, until);
+                printf("The key signs since %s, until %s.\n", since, until);
+        }
+        return STATUS_DONE;
 }
 
 static int print_own_session(struct command *command) {
@@ -127,6 +168,12 @@ int command_status(struct command *command) {
                 return ok ? STATUS_DONE : STATUS_FAILED;
         }
         print_health(command->c, ok);
+        print_details(command->c);
+        if (sessjwt_reply_string(command->c, "details.configReadAt")) {
+                r = print_key(command);
+                if (r != STATUS_DONE)
+                        return r;
+        }
         r = print_own_session(command);
         return r == STATUS_DONE && !ok ? STATUS_FAILED : r;
 }

@@ -53,7 +53,7 @@ void pam_stack_free(struct pam_stack **stack) {
         free(TAKE(*stack));
 }
 
-/* ---- one line -------------------------------------------------------------------------------------------- */
+/* ---- one line ------------------------------------------------------------------------------------------ */
 
 /* Where the logical line at p ends, made a NUL; a comment ends it, a backslash before the newline does not.
  * The start of the next one in *p, NULL behind the last one. */
@@ -156,7 +156,7 @@ static int read_line(struct reading *reading, char *text, struct pam_line *line)
         return 0;
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
 static int read_file(struct reading *reading, const char *name, int only, unsigned level);
 
@@ -248,7 +248,7 @@ int pam_stack_read(const char *service, pam_load *load, void *userdata, struct p
         return 0;
 }
 
-/* ---- what the lines mean --------------------------------------------------------------------------------- */
+/* ---- what the lines mean ------------------------------------------------------------------------------- */
 
 const struct pam_line *pam_stack_lines(const struct pam_stack *stack, size_t *ret_n) {
         *ret_n = stack->n;

@@ -1,6 +1,6 @@
-/* pam_stack: what libpam makes of a service's file: its lines in the order in which they run, with all that
- * they include. Follows Linux-PAM's reading of them (pam.conf(5), pam_handlers.c) and Debian's @include. Pure:
- * whoever calls gives the texts. Knows no module but by its name. */
+/* pam_stack: what libpam makes of a service's file: its lines in the order in which they run, with all
+ * that they include. Follows Linux-PAM's reading of them (pam.conf(5), pam_handlers.c) and Debian's @include.
+ * Pure: whoever calls gives the texts. Knows no module but by its name. */
 #pragma once
 
 #include <stdbool.h>

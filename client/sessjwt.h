@@ -204,7 +204,7 @@ int sessjwt_list_keys(struct sessjwt *c);
 int sessjwt_rotate_key(struct sessjwt *c, bool compromised);
 
 /* Whether the daemon is well: "ok", "version", "uptime" (seconds), "sessions" (how many), for admins
- * "problems". */
+ * "problems" and "details.devices", "details.storeFill", …; the interface description has the rest. */
 int sessjwt_get_health(struct sessjwt *c);
 
 /* How often and how fast since the daemon started (for admins): "opened", "denied", "ended", "calls",

@@ -1,7 +1,6 @@
 /* api_service: the handlers that speak of the daemon itself. */
 #include "daemon/api.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,40 +83,6 @@ int on_get_interface_description(struct request *q) {
         }
         strcpy(q->detail, p.interface); /* both bounds are of protocol.h: detail is the larger */
         return API_INTERFACE_NOT_FOUND;
-}
-
-int on_get_health(struct request *q) {
-        char problem[128];
-        uint64_t sessions;
-        int r;
-
-        r = api_read(q, no_fields, NULL);
-        if (r)
-                return r;
-        r = store_count_sessions(q->txn, &sessions);
-        if (r < 0)
-                return r;
-        json_member_bool(
-                &q->reply, "ok", q->config->n_unresolved_groups == 0 && q->service->bearer_file_error == 0);
-        json_member_string(&q->reply, "version", SESSJWT_VERSION);
-        json_member_integer(
-                &q->reply, "uptime", (int64_t) ((q->now.boot - q->service->started_boot) / USEC_PER_SEC));
-        json_member_integer(&q->reply, "sessions", (int64_t) sessions);
-        if (q->peer.is_admin) {
-                json_key(&q->reply, "problems");
-                json_open_array(&q->reply);
-                if (q->config->n_unresolved_groups > 0)
-                        json_put_string(&q->reply, "the configuration names groups that cannot be resolved");
-                if (q->service->bearer_file_error == -EOPNOTSUPP)
-                        json_put_string(&q->reply, "no token files: their file system has no ACLs");
-                else if (q->service->bearer_file_error < 0) {
-                        snprintf(problem, sizeof(problem), "token files cannot be written: %s",
-                                strerror(-q->service->bearer_file_error));
-                        json_put_string(&q->reply, problem);
-                }
-                json_close_array(&q->reply);
-        }
-        return 0;
 }
 
 int on_reload(struct request *q) {

@@ -136,6 +136,10 @@ struct connection *connections_pop_ready(struct connections *connections) {
         return connection;
 }
 
+size_t connections_count(const struct connections *connections) {
+        return connections->n_used - connections->n_free;
+}
+
 bool connections_have_ready(const struct connections *connections) {
         return connections->ready != NULL;
 }

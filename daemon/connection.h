@@ -51,4 +51,5 @@ struct connection *connections_next_idle(struct connections *connections, usec_t
 /* The list of those with work left in this round, first in, first out. */
 void connections_push_ready(struct connections *connections, struct connection *connection);
 struct connection *connections_pop_ready(struct connections *connections);
+size_t connections_count(const struct connections *connections);
 bool connections_have_ready(const struct connections *connections);

@@ -75,12 +75,15 @@ static void take_reload(struct server *server) {
         if (r == 0) {
                 config_unref(&server->config);
                 server->config = config;
+                server_note_config(server);
                 token_cache_clear(server->service.tokens_seen); /* they were judged by the old `typ` */
                 server_tend_keys(server);
                 server_note_reload(server);
                 server_begin_bearer_files(server);
-        } else
+        } else {
                 log_line(LOG_ERR, "configuration not reloaded, the old one stays: %s", error);
+                snprintf(server->service.health.config_error, CONFIG_ERROR_MAX, "%s", error);
+        }
         sd_notify(0, "READY=1");
         answer_reload(server, waits, r == 0 ? 0 : API_CONFIGURATION_INVALID, error);
         if (server->reload_waits_next || server->reload_wanted) {

@@ -26,7 +26,7 @@ static void cleanup_token(char (*token)[MINT_TOKEN_SIZE]) {
 
 /* Once a reason in the log, and in GetHealth as long as it lasts. */
 static void say(struct server *server, int result) {
-        int *error = &server->service.bearer_file_error;
+        int *error = &server->service.health.bearer_file_error;
 
         if (result < 0 && result != *error)
                 log_line(LOG_ERR, "cannot write in %s/%s/%s: %s; sessions have no token file",
@@ -278,7 +278,7 @@ void server_renew_bearer_files(struct server *server) {
 void server_begin_bearer_files(struct server *server) {
         if (!server->config->token_file) {
                 due_clear(server->bearer.due);
-                server->service.bearer_file_error = 0;
+                server->service.health.bearer_file_error = 0;
         }
         bearer_files_begin(server->bearer.files);
         server->bearer.is_sweeping = true;

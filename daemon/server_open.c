@@ -95,6 +95,8 @@ static int load_config(struct server *server) {
 
         if (r < 0)
                 log_line(LOG_ERR, "%s", error);
+        else
+                server_note_config(server);
         return r;
 }
 
@@ -149,6 +151,9 @@ int server_open(struct server *server) {
         raise_descriptors(&max_leaders);
         server->now = clock_now();
         server->service.started_boot = server->now.boot;
+        server->service.health.leaders_max = max_leaders;
+        server->service.health.state_dir = server->options->state_dir;
+        server->service.health.config_file = server->options->config_file;
         server->sweep_due = server->now.boot;
         r = load_config(server);
         if (r >= 0)

@@ -2,7 +2,7 @@
  * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
  * nobody asked for), server_keys.c (the signing keys), server_status.c (the status page), server_names.c
  * (requests that wait for names), server_status_list.c (the signed list of the page),
- * server_bearer_file.c (the token files). */
+ * server_bearer_file.c (the token files), server_health.c (how it is). */
 #pragma once
 
 #include <stdbool.h>
@@ -37,6 +37,8 @@ enum watch {
         WATCH_LIST,
         WATCH_EVENT
 };
+
+#define STATUS_TEXT_MAX 255
 
 /* A module that has connected and not sent its frame yet. */
 struct login_waiter {
@@ -107,6 +109,10 @@ struct server {
         usec_t keys_due; /* of the signing keys; USEC_NEVER while they are tended */
         bool keys_tending, keys_unapplied, keys_revoked;
         usec_t heartbeat_due;
+        uint64_t counted_transaction; /* the store's last one when it was counted */
+        uint64_t n_sessions;
+        usec_t status_not_before; /* boot clock: STATUS= of systemd */
+        char status_text[STATUS_TEXT_MAX + 1];
         struct effects unkept; /* ends that the store had no room for */
         bool is_retrying;
         uint64_t released_below; /* status indices that rest since an older key than this one are free */
@@ -179,6 +185,12 @@ int server_open_status(struct server *server);
 void server_tell_status(struct server *server, const struct effects *effects);
 void server_beat(struct server *server);
 void server_release_indices(struct server *server);
+
+/* server_health.c */
+/* What counts, and since when. */
+void server_note_config(struct server *server);
+/* Every second: how it is, for GetHealth and for systemctl status. */
+void server_note_health(struct server *server, uint64_t last_transaction);
 
 /* server_status_list.c */
 /* When it is to be written, by the boot clock; USEC_NEVER while it is, or nothing has changed. */

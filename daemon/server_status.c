@@ -135,6 +135,7 @@ void server_beat(struct server *server) {
                 log_line(LOG_ERR, "cannot read the store's last transaction: %s", strerror(-r));
         status_beat(server->service.status, server->now.wall, last_transaction);
         server_watch_bearer_clock(server);
+        server_note_health(server, last_transaction);
         if (server->turn)
                 retry_ends(server);
 }

@@ -8,6 +8,7 @@
 #include "client/token_cache.h"
 #include "daemon/choice.h"
 #include "daemon/clock.h"
+#include "daemon/health.h"
 #include "daemon/keyring.h"
 #include "daemon/seal.h"
 #include "daemon/names.h"
@@ -29,7 +30,7 @@ struct service {
         struct seal *unknown_names;   /* of names that nobody has; made at each start and kept nowhere */
         struct names *names;          /* loop thread only */
         struct choices choices;       /* loop thread only */
-        int bearer_file_error;        /* negative errno: why token files that are wanted are not there */
+        struct health health;         /* loop thread only */
         struct statistics statistics; /* loop thread only */
         struct boot_id boot;
         usec_t started_boot;

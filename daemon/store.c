@@ -200,13 +200,21 @@ int store_usage(struct store_txn *txn, unsigned *ret_permille) {
         return 0;
 }
 
-int store_count_sessions(struct store_txn *txn, uint64_t *ret) {
+static int count_rows(struct store_txn *txn, enum database db, uint64_t *ret) {
         MDB_stat st;
         int r;
 
-        r = mdb_stat(txn->mdb, txn->store->dbs[DB_SID], &st);
+        r = mdb_stat(txn->mdb, txn->store->dbs[db], &st);
         if (r)
                 return store_error(r);
         *ret = st.ms_entries;
         return 0;
+}
+
+int store_count_sessions(struct store_txn *txn, uint64_t *ret) {
+        return count_rows(txn, DB_SID, ret);
+}
+
+int store_count_devices(struct store_txn *txn, uint64_t *ret) {
+        return count_rows(txn, DB_DEVICE, ret);
 }

@@ -54,9 +54,10 @@ void store_abort(struct store_txn **txn);
 /* Frees what readers killed -9 still pin; at start and on a timer. */
 int store_check_readers(struct store *store);
 
-/* How full the map is, in thousandths, and how many sessions it has. */
+/* How full the map is, in thousandths, and how many sessions and devices it has. */
 int store_usage(struct store_txn *txn, unsigned *ret_permille);
 int store_count_sessions(struct store_txn *txn, uint64_t *ret);
+int store_count_devices(struct store_txn *txn, uint64_t *ret);
 
 /* 16 random bytes made with the store. */
 void store_id(const struct store *store, uint8_t ret[static 16]);

@@ -347,6 +347,27 @@ def test_status_shows_the_daemon_and_my_session():
         assert f"up {text}," in says(daemon.run("status"), 0).stdout
 
 
+DETAILS = {"devices": 3, "storeFill": 25, "stateDir": "/s", "loginProcesses": 1, "loginProcessesMax": 9,
+           "configFiles": [], "configReadAt": "2026-01-01T00:00:00.000Z", "asks": False,
+           "endsByScope": False, "tokenFiles": False}
+KEYS = {"parameters": {"keys": [
+    {"kid": "a", "state": "retiring"},
+    {"kid": "b", "state": "active", "since": "2026-01-02T03:04:05.678Z",
+     "until": "2026-02-02T03:04:05.678Z"}]}}
+
+
+def test_status_shows_administrators_what_is_kept_and_root_the_key():
+    daemon = Canned(GetHealth=health(details=DETAILS), ListKeys=KEYS, ListSessions=rows())
+    lines = says(daemon.run("status"), 0, err="").stdout.splitlines()
+    assert lines[1] == "3 devices known, 1 login process watched, 2.5% of the store used.", lines
+    assert lines[2] == "The key signs since 2026-01-02 03:04, until 2026-02-02 03:04.", lines
+    daemon = Canned(GetHealth=health(details=DETAILS), ListSessions=rows(),
+                    ListKeys=error("org.varlink.service.PermissionDenied"))
+    assert "key" not in says(daemon.run("status"), 0, err="").stdout
+    daemon = Canned(GetHealth=health(details=DETAILS), ListKeys=error("StoreUnavailable", reason="no"))
+    says(daemon.run("status"), 1)
+
+
 def test_status_of_a_daemon_that_is_not_well_fails():
     sick = health(ok=False, problems=["no group \x1bx", "disk full"], sessions=2)
     says(Canned(GetHealth=sick, ListSessions=rows()).run("status"), 1,
