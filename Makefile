@@ -69,6 +69,7 @@ PRODUCT := $(B)/sessjwtd $(B)/pam_sessjwt.so $(LIBRARY) $(B)/sessjwt
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 REPLAYS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+INTEROP    := $(patsubst tests/interop/%.c,$(B)/tests/interop/%,$(wildcard tests/interop/*.c))
 HARNESS    := $(patsubst tests/harness/%.c,$(B)/tests/harness/%,$(wildcard tests/harness/*.c))
 
 .PHONY: all help clean deps check test-build bench demo install format
@@ -159,6 +160,14 @@ $(B)/tests/harness/verify_file: tests/harness/verify_file.c $(B)/contract.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/contract.a $(LIBS_openssl)
 
+# Our rooms as another implementation's client and server meet them.
+$(B)/tests/interop/certification: tests/interop/certification.c $(B)/client/libsessjwt_wire.o \
+		$(B)/daemon.a $(B)/contract.a
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/client/libsessjwt_wire.o $(B)/daemon.a \
+		$(B)/contract.a $(LIBS_daemon)
+
 # Libraries that judge our tokens (tests/interop). Where they cannot be had, their tests are skipped.
 $(B)/interop/installed: tests/interop/package.json
 	$(call say,NPM,$<)
@@ -167,7 +176,8 @@ $(B)/interop/installed: tests/interop/package.json
 		--loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 >npm.log 2>&1; \
 		then touch $(@F); else echo '  $@: not there, tests that need it are skipped'; fi
 
-test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(REPLAYS) $(HARNESS) $(B)/interop/installed
+test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(REPLAYS) $(HARNESS) $(INTEROP) \
+		$(B)/interop/installed
 
 check: ## run every test (installs what is missing when root); ends with the count
 	@.ci/deps --ensure

@@ -69,7 +69,7 @@
 #define MESSAGE_MAX                65536   /* one call */
 #define REPLY_MAX                  1048576 /* one reply; a plain list says when it was cut */
 #define MESSAGE_DEPTH_MAX          8
-#define MESSAGE_TOKENS_MAX         64
+#define MESSAGE_TOKENS_MAX         128 /* of a call; the certification of Varlink has one of 72 */
 #define LIST_SLICE_ROWS            64
 #define CONNECTIONS_PER_UID_MAX    64
 #define CONNECTIONS_MAX            4096

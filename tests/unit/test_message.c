@@ -106,8 +106,8 @@ static void test_top_level_values_of_the_wrong_type_are_dropped(void **state) {
 static void test_tokens_and_depth_of_a_call_are_bounded(void **state) {
         char text[1024] = "{\"method\":\"a.B\",\"parameters\":{\"a\":[0";
 
-        /* root, two keys, method, parameters, "a", its array and 57 numbers are 64 */
-        for (int i = 1; i < 57; i++)
+        /* root, two keys, method, parameters, "a" and its array are 7; the rest are numbers */
+        for (int i = 1; i < MESSAGE_TOKENS_MAX - 7; i++)
                 strcat(text, ",0");
         strcat(text, "]}}");
         taken(text);
