@@ -49,6 +49,10 @@ struct config {
         /* [lock] */
         struct lockout_rules lock;
 
+        /* [history] */
+        usec_t history_keep;   /* 0: for ever */
+        uint32_t history_size; /* events; 0: any number */
+
         /* [policy NAME] in order, [policy default] always last */
         struct policy *policies;
         size_t n_policies;

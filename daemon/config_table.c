@@ -35,6 +35,14 @@ static const struct config_key token_keys[] = {
                 .right = RIGHT_BOOL },
 };
 
+static const struct config_key history_keys[] = {
+        { "history_keep", CONFIG_DURATION, offsetof(struct config, history_keep), .max = UINT64_C(3650) * DAY,
+                .initial = "90d",
+                .right = "a number and s, m, h or d, as in 90d, up to 3650d, or 0 for no end" },
+        { "history_size", CONFIG_COUNT, offsetof(struct config, history_size), .max = 100000000,
+                .initial = "1000000", .right = "a number of events from 0 (no limit) to 100000000" },
+};
+
 /* What is not given is that of [token]. */
 static const struct config_key realm_keys[] = {
         { "issuer", CONFIG_TEXT, TEXT(struct realm, issuer), .right = RIGHT_TEXT },
@@ -124,6 +132,7 @@ const struct config_section config_sections[] = {
         SECTION("token", CONFIG_ONE, token_keys),
         SECTION("services", CONFIG_ONE, services_keys),
         SECTION("lock", CONFIG_ONE, lock_keys),
+        SECTION("history", CONFIG_ONE, history_keys),
         SECTION("realm", CONFIG_REALM, realm_keys),
         SECTION("policy", CONFIG_POLICY, policy_keys),
 };

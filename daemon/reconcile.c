@@ -6,6 +6,7 @@
 
 #include "client/cleanup.h"
 #include "daemon/ending.h"
+#include "daemon/history.h"
 #include "daemon/log.h"
 #include "daemon/tell.h"
 #include "daemon/terminate.h"
@@ -70,6 +71,9 @@ static int reconcile_slice(
         if (r < 0)
                 return r;
         effects_stamp(&effects, now.wall);
+        if (r >= 0 && history_keep(txn, &effects) < 0)
+                log_line(
+                        LOG_ERR, "the ends of sessions that are found at start could not be kept in history");
         commit_result = store_commit(&txn);
         if (commit_result < 0)
                 return commit_result;

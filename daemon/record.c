@@ -119,6 +119,24 @@ static const struct field lockout_fields[] = {
         { FIELD_U32S, offsetof(struct lockout, failures), 0, 0, LOCKOUT_FAILURES_MAX },
 };
 
+static const struct field history_fields[] = {
+        U64(history_row, previous),
+        U64(history_row, event.wall),
+        TEXT(history_row, event.kind, 1),
+        TEXT(history_row, event.realm, 0),
+        TEXT(history_row, event.user, 0),
+        U32(history_row, event.uid, UINT32_MAX),
+        BYTES(history_row, event.sid.bytes),
+        TEXT(history_row, event.service, 0),
+        BYTES(history_row, event.device.bytes),
+        TEXT(history_row, event.device_name, 0),
+        TEXT(history_row, event.ip, 0),
+        U32(history_row, event.methods, (1U << _METHODS_MAX) - 1),
+        ENUM(history_row, event.initiator, BY_SYSTEM, BY_POLICY),
+        ENUM(history_row, event.end, END_NONE, _END_MAX - 1),
+        TEXT(history_row, event.note, 0),
+};
+
 /* The tables copy C objects by their size: an enum and a pid are four bytes, a bool is one. */
 static_assert(sizeof(enum session_state) == 4 && sizeof(enum session_end) == 4, "enums are 32 bits");
 static_assert(sizeof(enum session_class) == 4 && sizeof(enum terminate) == 4, "enums are 32 bits");
@@ -242,6 +260,12 @@ int record_write_lockout(const struct lockout *lockout, void *buf, size_t size, 
         struct writer w = { .bytes = buf, .size = size };
 
         return finish(write_record(lockout, FIELDS(lockout_fields), &w), &w, ret_size);
+}
+
+int record_write_history(const struct history_row *row, void *buf, size_t size, size_t *ret_size) {
+        struct writer w = { .bytes = buf, .size = size };
+
+        return finish(write_record(row, FIELDS(history_fields), &w), &w, ret_size);
 }
 
 struct reader {
@@ -404,45 +428,14 @@ int record_read_lockout(const void *bytes, size_t size, struct lockout *ret) {
         return 0;
 }
 
-static_assert(
-        REALM_MAX + 1 + USER_MAX + 1 + 1 + RECORD_ID_SIZE <= RECORD_KEY_MAX, "every name fits in a key");
+int record_read_history(const void *bytes, size_t size, struct history_row *ret) {
+        struct reader in = { .bytes = bytes, .left = size };
+        struct history_row row = { 0 };
+        int r;
 
-void record_key_user(const char *realm, const char *user, struct record_key *ret) {
-        size_t realm_size = strlen(realm) + 1, user_size = strlen(user) + 1;
-
-        /* The NULs keep "a" apart from "ab" */
-        assert(realm_size <= REALM_MAX + 1 && user_size <= USER_MAX + 1);
-        memcpy(ret->bytes, realm, realm_size);
-        memcpy(ret->bytes + realm_size, user, user_size);
-        ret->size = realm_size + user_size;
-}
-
-void record_key_prefix(const char *realm, const char *user, enum record_kind kind, struct record_key *ret) {
-        record_key_user(realm, user, ret);
-        ret->bytes[ret->size++] = (uint8_t) kind;
-}
-
-void record_key_account(const char *realm, const char *user, struct record_key *ret) {
-        record_key_prefix(realm, user, RECORD_ACCOUNT, ret);
-        memset(ret->bytes + ret->size, 0, RECORD_ID_SIZE);
-        ret->size += RECORD_ID_SIZE;
-}
-
-void record_key_session(const char *realm, const char *user, const struct sid *sid, struct record_key *ret) {
-        record_key_prefix(realm, user, RECORD_SESSION, ret);
-        memcpy(ret->bytes + ret->size, sid->bytes, RECORD_ID_SIZE);
-        ret->size += RECORD_ID_SIZE;
-}
-
-void record_key_device(
-        const char *realm, const char *user, const struct device_id *id, struct record_key *ret) {
-        record_key_prefix(realm, user, RECORD_DEVICE, ret);
-        memcpy(ret->bytes + ret->size, id->bytes, RECORD_ID_SIZE);
-        ret->size += RECORD_ID_SIZE;
-}
-
-int record_kind_of(const void *key, size_t size) {
-        const uint8_t *bytes = key;
-
-        return size > RECORD_ID_SIZE ? bytes[size - RECORD_ID_SIZE - 1] : 0;
+        r = read_record(&in, FIELDS(history_fields), &row);
+        if (r)
+                return r;
+        *ret = row;
+        return 0;
 }

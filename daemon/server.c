@@ -95,9 +95,9 @@ static void take_reload(struct server *server) {
 /* ---- a round ---- */
 
 static usec_t next_due(const struct server *server) {
-        const usec_t all[] = { server->sweep_due, server->expiry_due, server->keys_due, server->heartbeat_due,
-                server_names_due(server), server_list_due(server), server_bearer_files_due(server),
-                terminate_due(server->leaders) };
+        const usec_t all[] = { server->sweep_due, server->expiry_due, server->keys_due, server->history_due,
+                server->heartbeat_due, server_names_due(server), server_list_due(server),
+                server_bearer_files_due(server), terminate_due(server->leaders) };
         usec_t due = USEC_NEVER;
 
         for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -113,6 +113,8 @@ static void run_due(struct server *server) {
                 server_expire(server);
         if (server->keys_due <= server->now.boot)
                 server_tend_keys(server);
+        if (server->history_due <= server->now.boot)
+                server_tend_history(server);
         if (server_names_due(server) <= server->now.boot)
                 server_go_on_with_names(server);
         if (terminate_due(server->leaders) <= server->now.boot)

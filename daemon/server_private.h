@@ -1,8 +1,8 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
  * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
- * nobody asked for), server_keys.c (the signing keys), server_status.c (the status page), server_names.c
- * (requests that wait for names), server_status_list.c (the signed list of the page),
- * server_bearer_file.c (the token files), server_health.c (how it is). */
+ * nobody asked for), server_history.c (old rows go), server_keys.c (the signing keys), server_status.c (the
+ * status page), server_names.c (requests that wait for names), server_status_list.c (the signed list of the
+ * page), server_bearer_file.c (the token files), server_health.c (how it is). */
 #pragma once
 
 #include <stdbool.h>
@@ -117,7 +117,9 @@ struct server {
         bool is_retrying;
         uint64_t released_below; /* status indices that rest since an older key than this one are free */
         bool is_releasing;
-        size_t n_touches; /* notes of lastSeen under way */
+        size_t n_touches;   /* notes of lastSeen under way */
+        usec_t history_due; /* boot clock: when history is looked through for what is too old or too much */
+        bool is_dropping;   /* a change that drops it is under way */
 
         struct list_file *list_file;
         struct status_listed listed; /* while it is written: as it will be */
@@ -177,6 +179,9 @@ void server_end_refused(struct server *server, const struct sid *sid);
 /* Ends one session whose user is not there any more, or is somebody else. */
 void server_end_gone(struct server *server, const struct sid *sid);
 void server_find_expiry(struct server *server);
+
+/* server_history.c */
+void server_tend_history(struct server *server);
 
 /* server_status.c */
 /* 0 or negative errno, said in the log. */

@@ -22,6 +22,7 @@
 
 #include "daemon/account.h"
 #include "daemon/device.h"
+#include "daemon/event.h"
 #include "daemon/lockout.h"
 #include "daemon/session.h"
 
@@ -167,6 +168,33 @@ int store_remove_source(struct store_txn *txn, const char *realm, const char *us
 /* Those of one user. STORE_END. */
 int store_next_source(struct store_txn *txn, const char *realm, const char *user, struct store_cursor *cursor,
         char ret_source[static LOCK_SOURCE_MAX + 1], usec_t *ret);
+
+/* ---- history ----
+ *
+ * Events in the order of their keeping, each under a sequence number that grows and is never a time: a clock
+ * that is set back spoils no order. Each row says where its user's row before it is, and the user's range
+ * where the newest is: a login then writes two pages for history (the last one, and its parent) beside the
+ * user's own, which it writes anyway, and a user's history is read without passing over others'. */
+
+/* 0; -ENOSPC already when store_has_room says no. */
+int store_add_event(struct store_txn *txn, const struct event *event);
+/* < 0, 0 or 1: whether there is room for what need not be kept: not in the tenth that is kept for ends. */
+int store_has_room(struct store_txn *txn);
+/* The newest row of all; of a user. STORE_NOT_FOUND. */
+int store_newest_event(struct store_txn *txn, uint64_t *ret_sequence);
+int store_newest_event_of_user(
+        struct store_txn *txn, const char *realm, const char *user, uint64_t *ret_sequence);
+/* The row of this sequence, and the sequence of its user's row before it (0: none; it may have been dropped
+ * since). STORE_NOT_FOUND. */
+int store_find_event(
+        struct store_txn *txn, uint64_t sequence, struct event *ret, uint64_t *ret_previous_of_user);
+/* The newest row before this sequence. STORE_NOT_FOUND. */
+int store_event_before(struct store_txn *txn, uint64_t sequence, uint64_t *ret_sequence);
+int store_oldest_event(struct store_txn *txn, uint64_t *ret_sequence, struct event *ret);
+int store_count_events(struct store_txn *txn, uint64_t *ret);
+/* Takes the oldest row away; its user's newest, if it was that. The last row of all stays, so that no
+ * sequence comes again. STORE_NOT_FOUND. */
+int store_drop_oldest_event(struct store_txn *txn);
 
 /* ---- status indices ----
  *

@@ -58,6 +58,50 @@ static int check_session(const struct check *check, struct span key, struct span
         return 0;
 }
 
+static bool row_is_of(const struct history_row *row, const char *realm, const char *user) {
+        return strcmp(row->event.realm, realm) == 0 && strcmp(row->event.user, user) == 0;
+}
+
+/* The row of this sequence; positive if it is not there. */
+static int find_history(const struct check *check, uint64_t sequence, struct history_row *ret) {
+        return store_find_event(check->txn, sequence, &ret->event, &ret->previous);
+}
+
+static int check_newest(const struct check *check, struct span key, struct span value) {
+        struct history_row row;
+        struct record_key own;
+        uint64_t sequence;
+
+        if (newest_read(value, &sequence) || find_history(check, sequence, &row))
+                return wrong(check, DB_USER, key, "points to no event");
+        if (!names_fit(row.event.realm, row.event.user))
+                return wrong(check, DB_USER, key, "points to another's event");
+        record_key_newest(row.event.realm, row.event.user, &own);
+        return span_equal(SPAN(own), key) ? 0 : wrong(check, DB_USER, key, "points to another's event");
+}
+
+/* The row before it may have been dropped, as the oldest are; never one behind it. */
+static int check_history_row(const struct check *check, struct span key, struct span value) {
+        struct history_row row, previous;
+        uint64_t sequence, newest;
+        int r;
+
+        r = history_row_read(key, value, &sequence, &row);
+        if (r)
+                return wrong(check, DB_HISTORY, key, "not an event");
+        if (!*row.event.user)
+                return row.previous == 0 ? 0 : wrong(check, DB_HISTORY, key, "nobody's, yet in a list");
+        r = store_newest_event_of_user(check->txn, row.event.realm, row.event.user, &newest);
+        if (r || newest < sequence)
+                return r < 0 ? r : wrong(check, DB_HISTORY, key, "not found by its user");
+        if (row.previous >= sequence)
+                return wrong(check, DB_HISTORY, key, "its list does not lead back");
+        r = find_history(check, row.previous, &previous);
+        if (r < 0 || (r == 0 && !row_is_of(&previous, row.event.realm, row.event.user)))
+                return wrong(check, DB_HISTORY, key, "leads to another's event");
+        return 0;
+}
+
 static int check_device(const struct check *check, struct span key, struct span value) {
         struct index_key owner;
         struct device device;
@@ -87,6 +131,8 @@ static int check_user_row(const struct check *check, struct span key, struct spa
                 return account_read(key, value, &account)
                                ? wrong(check, DB_USER, key, "not an account of that name")
                                : 0;
+        case RECORD_NEWEST:
+                return check_newest(check, key, value);
         default:
                 return wrong(check, DB_USER, key, "of an unknown kind");
         }
@@ -203,5 +249,7 @@ int store_check(struct store_txn *txn, char *ret_error, size_t size) {
                 r = check_rows(&check, DB_RETIRED, check_retired_row);
         if (!r)
                 r = check_rows(&check, DB_LOCK, check_lock_row);
+        if (!r)
+                r = check_rows(&check, DB_HISTORY, check_history_row);
         return r;
 }

@@ -32,6 +32,7 @@ static const char *const database_names[_DB_MAX] = {
         [DB_KEY] = "key",
         [DB_RETIRED] = "retired",
         [DB_LOCK] = "lock",
+        [DB_HISTORY] = "history",
         [DB_META] = "meta",
 };
 

@@ -2,7 +2,9 @@
  * them.
  *
  * Databases, each with its keys in byte order, so integers in keys are big-endian:
- *   user      realm NUL user NUL kind id    -> record of a session, a device or an account (daemon/record.h)
+ *   user      realm NUL user NUL kind id    -> record of a session, a device or an account (daemon/record.h);
+ *                                              sequence of the user's newest row in history
+ *   history   sequence                      -> record of an event
  *   sid       sid                           -> realm NUL user
  *   leader    boot id, pid, start, sid      -> nothing
  *   deadline  usec on the boot clock, sid   -> nothing; live sessions that are ever due (session_due)
@@ -40,6 +42,7 @@ enum database {
         DB_KEY,
         DB_RETIRED,
         DB_LOCK,
+        DB_HISTORY,
         DB_META,
         _DB_MAX
 };
@@ -87,6 +90,8 @@ int store_error(int r);
 /* 0 or STORE_NOT_FOUND. */
 int row_get(struct store_txn *txn, enum database db, struct span key, struct span *ret_value);
 int row_put(struct store_txn *txn, enum database db, struct span key, struct span value);
+/* Behind all that are there. */
+int row_append(struct store_txn *txn, enum database db, struct span key, struct span value);
 /* 0 or STORE_NOT_FOUND. */
 int row_remove(struct store_txn *txn, enum database db, struct span key);
 /* The first row at or after key; with `after`, the first that is later. 0 or STORE_END. */
@@ -94,6 +99,8 @@ int row_seek(struct store_txn *txn, enum database db, struct span key, bool afte
         struct span *ret_value);
 /* The last row. 0 or STORE_END. */
 int row_last(struct store_txn *txn, enum database db, struct span *ret_key);
+/* The last row before key. 0 or STORE_END. */
+int row_before(struct store_txn *txn, enum database db, struct span key, struct span *ret_key);
 /* The next row whose key begins with prefix, behind the last one the cursor saw. 0 or STORE_END; the
  * cursor moves. */
 int row_next(struct store_txn *txn, enum database db, struct span prefix, struct store_cursor *cursor,
@@ -141,6 +148,13 @@ int account_read(struct span key, struct span value, struct account *ret);
 
 /* -EBADMSG: not a row of that database. */
 int lock_row_check(struct span key, struct span value);
+
+/* ---- store_history ---- */
+
+#define SEQUENCE_SIZE 8
+/* -EBADMSG */
+int history_row_read(struct span key, struct span value, uint64_t *ret_sequence, struct history_row *ret);
+int newest_read(struct span value, uint64_t *ret_sequence);
 
 /* ---- store_status ---- */
 

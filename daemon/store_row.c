@@ -79,6 +79,14 @@ int row_put(struct store_txn *txn, enum database db, struct span key, struct spa
         return r ? failed(txn, r) : 0;
 }
 
+int row_append(struct store_txn *txn, enum database db, struct span key, struct span value) {
+        MDB_val k = val_of(key), v = val_of(value);
+        int r;
+
+        r = mdb_put(txn->mdb, txn->store->dbs[db], &k, &v, MDB_APPEND);
+        return r ? failed(txn, r) : 0;
+}
+
 int row_remove(struct store_txn *txn, enum database db, struct span key) {
         MDB_val k = val_of(key);
         int r;
@@ -125,6 +133,26 @@ int row_last(struct store_txn *txn, enum database db, struct span *ret_key) {
                 return failed(txn, r);
 
         r = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+        if (r)
+                return r == MDB_NOTFOUND ? STORE_END : failed(txn, r);
+        *ret_key = span_of(k);
+        return 0;
+}
+
+int row_before(struct store_txn *txn, enum database db, struct span key, struct span *ret_key) {
+        _cleanup_(cleanup_cursor) MDB_cursor *cursor = NULL;
+        MDB_val k = val_of(key), v;
+        int r;
+
+        r = mdb_cursor_open(txn->mdb, txn->store->dbs[db], &cursor);
+        if (r)
+                return failed(txn, r);
+
+        r = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+        if (r == 0)
+                r = mdb_cursor_get(cursor, &k, &v, MDB_PREV);
+        else if (r == MDB_NOTFOUND)
+                r = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
         if (r)
                 return r == MDB_NOTFOUND ? STORE_END : failed(txn, r);
         *ret_key = span_of(k);

@@ -11,6 +11,7 @@
 #include "client/cleanup.h"
 #include "client/protocol.h"
 #include "daemon/clock.h"
+#include "daemon/history.h"
 #include "daemon/hook.h"
 
 #define INTERNAL_CHANGES_PER_TURN 256
@@ -110,7 +111,12 @@ static void drop_effects(struct change *change) {
                 effects_clear(&change->effects);
 }
 
-static int run_change(struct change *change, struct store_txn *turn_txn) {
+enum { WITHOUT_HISTORY, WITH_HISTORY };
+enum { HISTORY_FAILED = 1 };
+
+/* 0: it has its result; HISTORY_FAILED: it is undone for the sake of its rows in history alone; < 0: it was
+ * not run. */
+static int try_change(struct change *change, struct store_txn *turn_txn, int history) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         int r;
 
@@ -123,6 +129,8 @@ static int run_change(struct change *change, struct store_txn *turn_txn) {
         /* What a change did wrong is undone with it alone; if the store itself has failed, the turn's commit
          * says so. */
         if (change->result >= 0) {
+                if (history == WITH_HISTORY && history_keep(txn, &change->effects) < 0)
+                        return HISTORY_FAILED;
                 r = store_commit(&txn);
                 if (r < 0)
                         change->result = r;
@@ -132,8 +140,15 @@ static int run_change(struct change *change, struct store_txn *turn_txn) {
         return 0;
 }
 
+/* An end is not refused because it cannot be told later that it was. */
+static int run_change(struct change *change, struct store_txn *turn_txn, int history) {
+        int r = try_change(change, turn_txn, history);
+
+        return r == HISTORY_FAILED ? try_change(change, turn_txn, WITHOUT_HISTORY) : r;
+}
+
 /* Runs and commits these as one turn. On failure no change of them was kept. */
-static int run_batch(struct turn *turn, struct change *batch) {
+static int run_batch(struct turn *turn, struct change *batch, int history) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         int r;
 
@@ -141,7 +156,7 @@ static int run_batch(struct turn *turn, struct change *batch) {
         if (r < 0)
                 return r;
         for (struct change *change = batch; change; change = change->next) {
-                r = run_change(change, txn);
+                r = run_change(change, txn, history);
                 if (r < 0)
                         return r;
         }
@@ -164,14 +179,15 @@ static void fail_from(struct change *change) {
 }
 
 /* After a turn that found no space: each change alone, so that those that need little (ends) still go
- * through. Those before a failed commit were kept, and are told so. */
+ * through, without history, which must not cost them their place. Those before a failed commit were kept, and
+ * are told so. */
 static bool run_one_by_one(struct turn *turn, struct change *batch) {
         for (struct change *change = batch, *next; change; change = next) {
                 int r;
 
                 next = change->next;
                 change->next = NULL;
-                r = run_batch(turn, change);
+                r = run_batch(turn, change, WITHOUT_HISTORY);
                 change->next = next;
                 if (r == -ENOSPC)
                         fail_change(change, -ENOSPC);
@@ -185,7 +201,7 @@ static bool run_one_by_one(struct turn *turn, struct change *batch) {
 
 /* Whether the store still takes commits. */
 static bool run_turn(struct turn *turn, struct change *batch) {
-        int r = run_batch(turn, batch);
+        int r = run_batch(turn, batch, WITH_HISTORY);
 
         if (r == -ENOSPC)
                 return run_one_by_one(turn, batch);

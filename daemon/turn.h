@@ -1,6 +1,7 @@
 /* turn: the writer thread. It takes the changes that wait, runs each in a store transaction of its own nested
- * in one turn, commits the turn once, durably, and hands the changes back: one fsync serves every login that
- * waited, and nobody hears of what did not happen. Knows nothing of what a change is about.
+ * in one turn, with the rows of history that its effects are, commits the turn once, durably, and hands the
+ * changes back: one fsync serves every login that waited, and nobody hears of what did not happen. Knows
+ * nothing of what a change is about.
  *
  * Threads: turn_post and turn_take_done on the loop thread only. A change belongs to the writer thread
  * between the two. */

@@ -16,6 +16,7 @@ static void must_be(int truth) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint8_t again[RECORD_MAX];
         struct session session;
+        struct history_row row;
         struct device device;
         struct account account;
         size_t again_size;
@@ -30,6 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         if (record_read_account(data, size, &account) == 0) {
                 must_be(record_write_account(&account, again, sizeof(again), &again_size) == 0);
+                must_be(again_size == size && memcmp(again, data, size) == 0);
+        }
+        if (record_read_history(data, size, &row) == 0) {
+                must_be(record_write_history(&row, again, sizeof(again), &again_size) == 0);
                 must_be(again_size == size && memcmp(again, data, size) == 0);
         }
         return 0;

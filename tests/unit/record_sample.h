@@ -81,6 +81,28 @@ static inline struct device a_device(void) {
         return d;
 }
 
+static inline struct history_row a_history_row(void) {
+        struct history_row row = {
+                .event = { .kind = "evicted",
+                        .wall = 1700000000000000,
+                        .realm = "default",
+                        .user = "alice",
+                        .uid = 1000,
+                        .service = "sshd",
+                        .device_name = "laptop",
+                        .ip = "192.0.2.7",
+                        .methods = METHOD_KEY,
+                        .initiator = BY_POLICY,
+                        .end = END_EVICTED,
+                        .note = "phone at 192.0.2.8" },
+                .previous = 0x0102030405060708,
+        };
+
+        memset(row.event.sid.bytes, 0x11, sizeof(row.event.sid.bytes));
+        memset(row.event.device.bytes, 0x22, sizeof(row.event.device.bytes));
+        return row;
+}
+
 struct bytes {
         uint8_t bytes[RECORD_MAX + 64];
         size_t size;
@@ -97,6 +119,13 @@ static inline struct bytes device_bytes(const struct device *device) {
         struct bytes b = { 0 };
 
         assert_int_equal(record_write_device(device, b.bytes, RECORD_MAX, &b.size), 0);
+        return b;
+}
+
+static inline struct bytes history_bytes(const struct history_row *row) {
+        struct bytes b = { 0 };
+
+        assert_int_equal(record_write_history(row, b.bytes, RECORD_MAX, &b.size), 0);
         return b;
 }
 

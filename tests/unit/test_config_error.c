@@ -71,6 +71,10 @@ static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
         assert_error("[token]\nissuers = x\n",
                 "test.conf:2: issuers: unknown key; right in [token] are issuer, audience, typ, "
                 "key_lifetime, on_password_change, refresh_grace, token_file");
+        assert_error("[history]\nhistory_size = 100000001\n", "test.conf:2: history_size: ");
+        assert_error("[history]\nhistory_keep = 3651d\n", "test.conf:2: history_keep: '3651d' is too long");
+        assert_error("[history]\nkeep = 1d\n",
+                "test.conf:2: keep: unknown key; right in [history] are history_keep, history_size");
         assert_error("[daemon]\nx = y", "test.conf:2: x: unknown key; right in [daemon] are uncounted_keys");
         assert_policy_error("max-devices = 5",
                 "max-devices: unknown key; right in [policy] are users, groups, services, realm, enforce, "

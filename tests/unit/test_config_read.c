@@ -181,6 +181,20 @@ static void test_locks_are_as_in_the_design_unless_they_are_given(void **state) 
         assert_int_equal(given->lock.messages, LOCK_MESSAGES_VERBOSE);
 }
 
+static void test_history_has_its_bounds(void **state) {
+        _cleanup_(config_unref) struct config *initial = read_config("");
+        _cleanup_(config_unref) struct config *none =
+                read_config("[history]\nhistory_keep = 0\nhistory_size = 0\n");
+        _cleanup_(config_unref) struct config *most =
+                read_config("[history]\nhistory_keep = 3650d\nhistory_size = 100000000\n");
+
+        assert_int_equal(initial->history_keep, 90 * DAY);
+        assert_int_equal(initial->history_size, 1000000);
+        assert_true(none->history_keep == 0 && none->history_size == 0);
+        assert_int_equal(most->history_keep, 3650 * DAY);
+        assert_int_equal(most->history_size, 100000000);
+}
+
 static void test_the_audience_is_the_issuer_unless_it_is_given(void **state) {
         _cleanup_(config_unref) struct config *one = read_config("[token]\nissuer = https://a.example\n");
         _cleanup_(config_unref) struct config *two =
@@ -223,6 +237,7 @@ int main(void) {
                 cmocka_unit_test(test_access_tokens_live_from_10_seconds_to_24_hours),
                 cmocka_unit_test(test_refresh_tokens_have_their_times),
                 cmocka_unit_test(test_locks_are_as_in_the_design_unless_they_are_given),
+                cmocka_unit_test(test_history_has_its_bounds),
                 cmocka_unit_test(test_the_audience_is_the_issuer_unless_it_is_given),
                 cmocka_unit_test(test_a_section_may_be_taken_up_again),
                 cmocka_unit_test(test_a_realm_may_be_named_behind_the_policy_for_it),

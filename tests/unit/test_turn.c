@@ -209,6 +209,54 @@ static void test_an_error_of_the_store_that_a_change_hides_undoes_it_alone(void 
         free_effects(works, 3);
 }
 
+/* ---- history ---- */
+
+static uint64_t count_events(struct stage *s) {
+        struct store_txn *read = begin_read(&s->store);
+        uint64_t n;
+
+        assert_int_equal(store_count_events(read, &n), 0);
+        store_abort(&read);
+        return n;
+}
+
+static void test_what_a_change_did_is_in_history_with_it_and_what_failed_is_not(void **state) {
+        struct stage *s = *state;
+        struct work gate, works[3] = { { .opens = 1 }, { .opens = 2, .answer = -EACCES }, { .opens = 3 } };
+
+        stage_hold(s, &gate);
+        for (int i = 0; i < 3; i++)
+                post(s, &works[i], LANE_LOGIN, 0);
+        stage_go(s);
+        take_done(s, 4);
+        assert_int_equal(count_events(s), 2);
+        assert_true(works[0].change.effects.items[0].wall > 0);
+        free_effects(works, 3);
+}
+
+static void add_an_effect_that_cannot_be_kept(struct work *work) {
+        struct session session = session_of(9, "default", "alice");
+
+        memset(session.ip, 'x', sizeof(session.ip) - 1);
+        session.methods = UINT32_MAX;
+        assert_int_equal(
+                effects_add(&work->change.effects, EFFECT_SESSION_ENDED, BY_USER, &session, NULL), 0);
+}
+
+/* Methods that there are not are kept nowhere: the change is run again, and stands without its row. */
+static void test_a_row_that_cannot_be_kept_undoes_no_change(void **state) {
+        struct stage *s = *state;
+        struct work work = { .opens = 1, .also = add_an_effect_that_cannot_be_kept };
+
+        post(s, &work, LANE_LOGIN, 0);
+        take_done(s, 1);
+        assert_int_equal(work.change.result, 0);
+        assert_int_equal(work.n_runs, 2);
+        assert_found(&s->store, 1, 0);
+        assert_int_equal(count_events(s), 0);
+        free_effects(&work, 1);
+}
+
 /* ---- the commit fails ---- */
 
 static void limit_growth_to(struct fixture *f, long pages) {
@@ -366,6 +414,8 @@ int main(void) {
                 turn_test(test_a_failing_change_undoes_only_itself_and_has_no_effects),
                 turn_test(test_an_outcome_keeps_what_was_put),
                 turn_test(test_an_error_of_the_store_that_a_change_hides_undoes_it_alone),
+                turn_test(test_what_a_change_did_is_in_history_with_it_and_what_failed_is_not),
+                turn_test(test_a_row_that_cannot_be_kept_undoes_no_change),
                 turn_test(test_without_space_for_all_each_is_tried_alone_from_empty_effects),
                 turn_test(test_a_full_disk_fails_all_and_not_the_turn),
                 turn_test(test_a_failed_commit_answers_all_with_an_error_and_marks_the_turn),
