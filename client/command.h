@@ -14,6 +14,8 @@
 
 enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
+#define KINDS_MAX 16 /* as many as a call may have */
+
 enum format { FORMAT_TEXT, FORMAT_PRETTY, FORMAT_SHORT };
 
 /* The options that a verb may take besides the global ones; bits of verb.options. */
@@ -30,7 +32,12 @@ enum {
         OPTION_STATISTICS = 512,
         OPTION_FOR = 1 << 16,
         OPTION_END_SESSIONS = 1 << 17,
-        OPTION_SOURCE = 1 << 18
+        OPTION_SOURCE = 1 << 18,
+        OPTION_SINCE = 1024,
+        OPTION_UNTIL = 2048,
+        OPTION_KIND = 4096,
+        OPTION_OPEN = 8192,
+        OPTION_LIMIT = 16384
 };
 
 struct command;
@@ -55,6 +62,10 @@ struct command {
         size_t n_roles; /* given; those beyond ROLES_MAX are not kept */
         const char *duration, *source;
         bool all, revoke, refresh, statistics, end_sessions;
+        const char *since, *until, *limit;
+        const char *kinds[KINDS_MAX];
+        size_t n_kinds; /* given; those beyond KINDS_MAX are not kept */
+        bool open;
         unsigned options; /* which of the verb's own were given */
         char **arguments;
         int n_arguments;
@@ -79,6 +90,7 @@ int command_locks(struct command *command);
 int command_lock(struct command *command);
 int command_unlock(struct command *command);
 int command_policy(struct command *command);
+int command_history(struct command *command);
 int command_keys(struct command *command);
 int command_rotate_key(struct command *command);
 int command_status(struct command *command);
@@ -125,6 +137,7 @@ void table_keys(const struct command *command);
 /* The locks of the reply at hand. */
 void table_locks(const struct command *command);
 
+void table_events(const struct command *command, char *const *events, size_t n, FILE *out);
 void table_sessions(const struct command *command, char *const *sessions, size_t n, FILE *out);
 void table_devices(const struct command *command, char *const *devices, size_t n, FILE *out);
 

@@ -75,6 +75,18 @@ static const struct column device_columns[] = {
         { "STATE", "state", KIND_TEXT, 0 },
 };
 
+static const struct column event_columns[] = {
+        { "TIME", "time", KIND_TIME, 0 },
+        { "EVENT", "kind", KIND_TEXT, 0 },
+        { "USER", "user", KIND_TEXT, 0 },
+        { "SESSION", "sessionId", KIND_ID, 0 },
+        { "SERVICE", "service", KIND_TEXT, 0 },
+        { "DEVICE", "deviceName", KIND_TEXT, SCOLS_FL_TRUNC },
+        { "FROM", "ip", KIND_TEXT, 0 },
+        { "BY", "initiator", KIND_TEXT, 0 },
+        { "NOTE", "note", KIND_TEXT, SCOLS_FL_TRUNC },
+};
+
 static void set_object_cell(
         struct libscols_line *line, size_t number, const struct column *column, const char *object) {
         _cleanup_(cleanup_free) char *value = print_member(object, column->member);
@@ -123,6 +135,10 @@ void table_sessions(const struct command *command, char *const *sessions, size_t
 void table_devices(const struct command *command, char *const *devices, size_t n, FILE *out) {
         table_objects(
                 command, device_columns, sizeof device_columns / sizeof *device_columns, devices, n, out);
+}
+
+void table_events(const struct command *command, char *const *events, size_t n, FILE *out) {
+        table_objects(command, event_columns, sizeof event_columns / sizeof *event_columns, events, n, out);
 }
 
 static const struct {

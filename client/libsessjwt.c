@@ -6,6 +6,7 @@
 
 #include "client/json.h"
 
+#define KINDS_TEXT_MAX 4096
 #define ROLES_TEXT_MAX 8192 /* ROLES_MAX of ROLE_MAX bytes each, every one of them escaped */
 
 /* Every method of the interface. Only one that changes nothing may be asked twice. */
@@ -31,6 +32,7 @@ enum method_number {
         BLOCK_DEVICE,
         UNBLOCK_DEVICE,
         FORGET_DEVICE,
+        LIST_HISTORY,
         LIST_KEYS,
         ROTATE_KEY,
         GET_HEALTH,
@@ -60,6 +62,7 @@ static const struct method methods[] = {
         [BLOCK_DEVICE] = { SESSJWT_INTERFACE ".BlockDevice", true, false },
         [UNBLOCK_DEVICE] = { SESSJWT_INTERFACE ".UnblockDevice", true, false },
         [FORGET_DEVICE] = { SESSJWT_INTERFACE ".ForgetDevice", true, false },
+        [LIST_HISTORY] = { SESSJWT_INTERFACE ".ListHistory", false, true },
         [LIST_KEYS] = { SESSJWT_INTERFACE ".ListKeys", false, false },
         [ROTATE_KEY] = { SESSJWT_INTERFACE ".RotateKey", true, false },
         [GET_HEALTH] = { SESSJWT_INTERFACE ".GetHealth", false, false },
@@ -254,6 +257,25 @@ int sessjwt_forget_device(struct sessjwt *c, const char *device_id) {
         const struct argument arguments[] = { { "deviceId", device_id, REQUIRED }, { 0 } };
 
         return call(c, FORGET_DEVICE, arguments);
+}
+
+int sessjwt_list_history(struct sessjwt *c, const struct sessjwt_event_filter *filter) {
+        static const struct sessjwt_event_filter none;
+        const struct sessjwt_event_filter *f = filter ? filter : &none;
+        char kinds[KINDS_TEXT_MAX], limit[16];
+        const struct argument arguments[] = { { "user", f->user, OPTIONAL }, { "realm", f->realm, OPTIONAL },
+                { "all", f->all ? "true" : NULL, BARE }, { "since", f->since, OPTIONAL },
+                { "until", f->until, OPTIONAL }, { "kinds", f->n_kinds > 0 ? kinds : NULL, BARE },
+                { "limit", f->limit > 0 ? limit : NULL, BARE }, { 0 } };
+        int r;
+
+        snprintf(limit, sizeof limit, "%u", f->limit);
+        r = write_strings(f->kinds, f->n_kinds, kinds, sizeof kinds);
+        return r < 0 ? call_fail(c, r) : call_list(c, LIST_HISTORY, "event", arguments);
+}
+
+int sessjwt_next_event(struct sessjwt *c, const char **ret_event) {
+        return call_next(c, "event", ret_event);
 }
 
 int sessjwt_list_keys(struct sessjwt *c) {

@@ -45,13 +45,14 @@ _sessjwt() {
                 [lock]="USER --for --reason --end-sessions --realm"
                 [unlock]="USER --source --realm"
                 [policy]="USER --service --realm"
+                [history]="--user --realm --all --since --until --kind --open --limit"
                 [keys]=""
                 [rotate-key]="--revoke"
                 [status]="--statistics"
                 [cat-config]=""
         )
         local always="-h --help --version --socket --json -j --no-legend --no-pager"
-        local with_value=" --socket --json --user --realm --reason --audience --role --service --for --source "
+        local with_value=" --socket --json --user --realm --reason --audience --role --service --for --source --since --until --kind --limit "
         local cur=${COMP_WORDS[COMP_CWORD]} prev="" verb="" argument="" word words="" i
         local -a before=("${COMP_WORDS[@]:1:COMP_CWORD-1}") command=("${COMP_WORDS[0]}")
 
@@ -84,7 +85,7 @@ _sessjwt() {
         --json) mapfile -t COMPREPLY < <(compgen -W "pretty short off" -- "$cur") ;;
         --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
         --socket) _sessjwt_files "$cur" ;;
-        --realm | --reason | --audience | --role | --service | --for | --source) ;;
+        --realm | --reason | --audience | --role | --service | --for | --source | --since | --until | --kind | --limit) ;;
         *)
                 if [[ $cur == -* ]]; then
                         words="$always ${verbs[${verb:-list}]-}"

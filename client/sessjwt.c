@@ -50,6 +50,14 @@ static const struct verb verbs[] = {
         { "policy", "USER [--service SERVICE] [--realm REALM]",
                 "Explain which policy applies to a user, and what a login of his would meet now (admins)",
                 OPTION_SERVICE | OPTION_REALM, 1, 1, command_policy },
+        { "history",
+                "[--user USER] [--realm REALM] [--all] [--since TIME] [--until TIME] [--kind KIND]... "
+                "[--open] "
+                "[--limit N]",
+                "Show what happened, newest first; with --open only logins that have not ended",
+                OPTION_USER | OPTION_REALM | OPTION_ALL | OPTION_SINCE | OPTION_UNTIL | OPTION_KIND |
+                        OPTION_OPEN | OPTION_LIMIT,
+                0, 0, command_history },
         { "keys", "", "Show the signing keys (root)", 0, 0, 0, command_keys },
         { "rotate-key", "[--revoke]", "Sign with the next key; with --revoke no earlier token counts (root)",
                 OPTION_REVOKE, 0, 0, command_rotate_key },
@@ -137,6 +145,11 @@ static const struct option long_options[] = {
         { "for", required_argument, NULL, LONG_OWN + OPTION_FOR },
         { "end-sessions", no_argument, NULL, LONG_OWN + OPTION_END_SESSIONS },
         { "source", required_argument, NULL, LONG_OWN + OPTION_SOURCE },
+        { "since", required_argument, NULL, LONG_OWN + OPTION_SINCE },
+        { "until", required_argument, NULL, LONG_OWN + OPTION_UNTIL },
+        { "kind", required_argument, NULL, LONG_OWN + OPTION_KIND },
+        { "open", no_argument, NULL, LONG_OWN + OPTION_OPEN },
+        { "limit", required_argument, NULL, LONG_OWN + OPTION_LIMIT },
         { 0 },
 };
 
@@ -185,6 +198,12 @@ static void set_role(struct command *command, const char *role) {
         command->n_roles++;
 }
 
+static void set_kind(struct command *command, const char *kind) {
+        if (command->n_kinds < KINDS_MAX)
+                command->kinds[command->n_kinds] = kind;
+        command->n_kinds++;
+}
+
 /* Notes one of the verbs' own options; whether the verb takes it is seen when the verb is known. */
 static void set_own(struct command *command, unsigned option, const char *value) {
         command->options |= option;
@@ -208,6 +227,16 @@ static void set_own(struct command *command, unsigned option, const char *value)
                 command->source = value;
         else if (option == OPTION_END_SESSIONS)
                 command->end_sessions = true;
+        else if (option == OPTION_SINCE)
+                command->since = value;
+        else if (option == OPTION_UNTIL)
+                command->until = value;
+        else if (option == OPTION_LIMIT)
+                command->limit = value;
+        else if (option == OPTION_KIND)
+                set_kind(command, value);
+        else if (option == OPTION_OPEN)
+                command->open = true;
         else if (option == OPTION_REVOKE)
                 command->revoke = true;
         else if (option == OPTION_REFRESH)

@@ -194,6 +194,26 @@ int sessjwt_unblock_device(struct sessjwt *c, const char *device_id);
  * "revokedCount". */
 int sessjwt_forget_device(struct sessjwt *c, const char *device_id);
 
+/* Which events: all members may be NULL or 0. */
+struct sessjwt_event_filter {
+        const char *user;         /* NULL: your own; another's, for admins */
+        const char *realm;        /* NULL: that of your session */
+        bool all;                 /* everybody's, what concerns nobody included; for admins */
+        const char *since;        /* RFC 3339, UTC */
+        const char *until;        /* the same */
+        const char *const *kinds; /* n_kinds of them; none: any */
+        size_t n_kinds;
+        unsigned int limit; /* at most so many; 0: any number */
+};
+
+/* Begins a list of events, newest first; filter or NULL. Errors come here; then call sessjwt_next_event until
+ * it gives NULL. */
+int sessjwt_list_history(struct sessjwt *c, const struct sessjwt_event_filter *filter);
+
+/* The next event as the JSON text of one Event object, or NULL behind the last one; else as
+ * sessjwt_next_session. */
+int sessjwt_next_event(struct sessjwt *c, const char **ret_event);
+
 /* The signing keys, in the order of making (for root): "keys", each with "kid", "state" (next, active,
  * retiring), "sequence", "createdAt", "since", "until". */
 int sessjwt_list_keys(struct sessjwt *c);

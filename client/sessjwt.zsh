@@ -45,6 +45,7 @@ _sessjwt_verbs() {
                 'lock:let a user sign in no more'
                 'unlock:end the locks of a user'
                 'policy:say which policy applies to a user'
+                'history:show what happened'
                 'keys:show the signing keys'
                 'rotate-key:sign with the next key'
                 'status:show how the daemon is'
@@ -75,6 +76,7 @@ _sessjwt() {
                 lock "USER --for --reason --end-sessions --realm"
                 unlock "USER --source --realm"
                 policy "USER --service --realm"
+                history "--user --realm --all --since --until --kind --open --limit"
                 keys ""
                 rotate-key "--revoke"
                 status "--statistics"
@@ -93,6 +95,11 @@ _sessjwt() {
                 --end-sessions '--end-sessions[his sessions end, too]'
                 --source '--source=[the lock of this source]:source: '
                 --role '*--role=[one of these]:role: '
+                --since '--since=[not before]:time: '
+                --until '--until=[not after]:time: '
+                --kind '*--kind=[only these events]:kind: '
+                --open '--open[logins that have not ended]'
+                --limit '--limit=[at most so many]:number: '
                 --revoke '--revoke[no earlier token counts]'
                 USER '2:user:_users'
                 SID '2:session:_sessjwt_sessions'

@@ -32,6 +32,7 @@ static const struct method methods[] = {
         { "org.sessjwt.BlockDevice", OWNER, CHANGES, on_block_device, NULL },
         { "org.sessjwt.UnblockDevice", OWNER, CHANGES, on_unblock_device, NULL },
         { "org.sessjwt.ForgetDevice", OWNER, CHANGES, on_forget_device, NULL },
+        { "org.sessjwt.ListHistory", OWNER, READS, on_list_history, NULL },
         { "org.sessjwt.ListKeys", ROOT, READS, on_list_keys, NULL },
         { "org.sessjwt.RotateKey", ROOT, CHANGES, on_rotate_key, NULL },
         { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health, NULL },

@@ -143,6 +143,13 @@ int list_put(struct request *q, const char *name, const char *plural, const char
 /* The list is over. */
 int list_end(struct request *q, const char *name, const char *plural);
 
+/* ---- events: api_history.c ---- */
+
+#define EVENT_TEXT_MAX 8192 /* an event as JSON, every byte of its names escaped */
+
+/* An event as its object; its text, not NUL-terminated, in ret. 0 or negative errno. */
+int api_write_event(const struct event *event, char ret[static EVENT_TEXT_MAX], size_t *ret_size);
+
 /* ---- handlers ---- */
 int on_get_info(struct request *q);
 int on_get_interface_description(struct request *q);
@@ -169,6 +176,7 @@ int on_rename_device(struct request *q);
 int on_block_device(struct request *q);
 int on_unblock_device(struct request *q);
 int on_forget_device(struct request *q);
+int on_list_history(struct request *q);
 int on_list_keys(struct request *q);
 int on_rotate_key(struct request *q);
 int on_get_health(struct request *q);

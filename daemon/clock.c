@@ -118,3 +118,63 @@ void clock_write(usec_t wall, char ret[static CLOCK_TEXT_SIZE]) {
                 (tm.tm_mon + 1) % 100, tm.tm_mday % 100, tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100,
                 (unsigned) (wall % USEC_PER_SEC / 1000));
 }
+
+/* Exactly n digits of a number from min to max. NULL: they are not there. */
+static const char *read_digits(const char *p, size_t n, int min, int max, int *ret) {
+        int value = 0;
+
+        for (size_t i = 0; i < n; i++, p++) {
+                if (*p < '0' || *p > '9')
+                        return NULL;
+                value = value * 10 + (*p - '0');
+        }
+        *ret = value;
+        return value < min || value > max ? NULL : p;
+}
+
+static const char *read_char(const char *p, char c) {
+        return p && *p == c ? p + 1 : NULL;
+}
+
+/* RFC 3339 5.6: microseconds count, what is finer is cut. */
+static const char *read_fraction(const char *p, usec_t *ret) {
+        usec_t unit = USEC_PER_SEC / 10;
+
+        if (!p || *p != '.')
+                return p;
+        if (*++p < '0' || *p > '9')
+                return NULL;
+        for (; *p >= '0' && *p <= '9'; p++, unit /= 10)
+                *ret += (usec_t) (*p - '0') * unit;
+        return p;
+}
+
+int clock_read_text(const char *text, usec_t *ret_wall) {
+        struct tm tm = { 0 }, given;
+        usec_t fraction = 0;
+        const char *p = text;
+        time_t seconds;
+
+        p = read_digits(p, 4, 1970, 9999, &tm.tm_year);
+        p = read_char(p, '-');
+        p = p ? read_digits(p, 2, 1, 12, &tm.tm_mon) : NULL;
+        p = read_char(p, '-');
+        p = p ? read_digits(p, 2, 1, 31, &tm.tm_mday) : NULL;
+        p = read_char(p, 'T');
+        p = p ? read_digits(p, 2, 0, 23, &tm.tm_hour) : NULL;
+        p = read_char(p, ':');
+        p = p ? read_digits(p, 2, 0, 59, &tm.tm_min) : NULL;
+        p = read_char(p, ':');
+        p = p ? read_digits(p, 2, 0, 59, &tm.tm_sec) : NULL;
+        p = read_char(read_fraction(p, &fraction), 'Z');
+        if (!p || *p)
+                return -EINVAL;
+        tm.tm_year -= 1900;
+        tm.tm_mon--;
+        given = tm;
+        seconds = timegm(&tm);
+        if (tm.tm_mon != given.tm_mon) /* the 31st of February */
+                return -EINVAL;
+        *ret_wall = (usec_t) seconds * USEC_PER_SEC + fraction;
+        return 0;
+}

@@ -34,3 +34,6 @@ bool boot_id_equal(const struct boot_id *a, const struct boot_id *b);
 /* RFC 3339, UTC, milliseconds: 2026-11-22T15:20:17.123Z. */
 #define CLOCK_TEXT_SIZE 32
 void clock_write(usec_t wall, char ret[static CLOCK_TEXT_SIZE]);
+/* The other way round; seconds may have a fraction of any length, or none. 0; -EINVAL for anything else, and
+ * for times before 1970. */
+int clock_read_text(const char *text, usec_t *ret_wall);

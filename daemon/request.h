@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "client/message.h"
 #include "daemon/config.h"
@@ -14,6 +15,9 @@
 #include "daemon/turn.h"
 
 struct method;
+
+/* Names of one uid whose events are told together. */
+#define LIST_NAMES_MAX 8
 
 /* A list that goes on over several rounds of the loop, at most LIST_SLICE_ROWS rows in each. */
 struct list {
@@ -25,6 +29,10 @@ struct list {
         struct roster *roster; /* of devices: of the user whose turn it is */
         bool is_counted;       /* his sessions are: his devices go out */
         struct store_cursor devices;
+        /* Of events: the sequence of each name's newest row that was not looked at yet, or of the newest of
+         * all; 0: none is left. */
+        uint64_t next[LIST_NAMES_MAX];
+        uint64_t n_shown;
 };
 
 /* Whose sessions are walked: all, those of a name (admins), or those of the caller's uid, of one name if he

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +87,35 @@ static void test_the_boot_has_an_identity_and_it_is_the_kernels(void **state) {
         }
 }
 
+static void test_a_time_is_read_as_it_was_written(void **state) {
+        static const char *const no_times[] = { "", "2026", "2026-11-22", "2026-11-22 15:20:17Z",
+                "2026-11-22T15:20:17", "2026-11-22T15:20:17+01:00", "2026-13-22T15:20:17Z",
+                "2026-11-31T15:20:17Z", "2026-02-29T15:20:17Z", "2026-11-22T24:20:17Z",
+                "2026-11-22T15:60:17Z", "2026-11-22T15:20:60Z", "2026-11-22T15:20:17.Z",
+                "2026-11-22T15:20:17Z ", "1969-12-31T23:59:59Z", " 2026-11-22T15:20:17Z",
+                "2026-1-22T15:20:17Z" };
+        char text[CLOCK_TEXT_SIZE];
+        usec_t wall = 7;
+
+        for (size_t i = 0; i < sizeof(no_times) / sizeof(*no_times); i++)
+                assert_int_equal(clock_read_text(no_times[i], &wall), -EINVAL);
+        assert_int_equal(wall, 7);
+        for (usec_t at = 0; at < UINT64_C(200000000000) * 1000; at += UINT64_C(1234567891) * 1000) {
+                clock_write(at, text);
+                assert_int_equal(clock_read_text(text, &wall), 0);
+                assert_int_equal(wall, at / 1000 * 1000);
+        }
+        assert_int_equal(clock_read_text("2024-02-29T00:00:00Z", &wall), 0);
+        assert_int_equal(clock_read_text("1970-01-01T00:00:01.5Z", &wall), 0);
+        assert_int_equal(wall, 1500000);
+        assert_int_equal(clock_read_text("1970-01-01T00:00:00.123456789Z", &wall), 0);
+        assert_int_equal(wall, 123456);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_time_is_written_as_rfc_3339_in_utc),
+                cmocka_unit_test(test_a_time_is_read_as_it_was_written),
                 cmocka_unit_test(test_a_time_that_has_no_four_digit_year_is_not_written),
                 cmocka_unit_test(test_the_time_zone_of_the_machine_does_not_matter),
                 cmocka_unit_test(test_now_is_the_kernels_and_never_goes_back_on_the_boot_clock),
