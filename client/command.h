@@ -91,6 +91,7 @@ int command_lock(struct command *command);
 int command_unlock(struct command *command);
 int command_policy(struct command *command);
 int command_history(struct command *command);
+int command_watch(struct command *command);
 int command_keys(struct command *command);
 int command_rotate_key(struct command *command);
 int command_status(struct command *command);

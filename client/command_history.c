@@ -234,3 +234,53 @@ int command_history(struct command *command) {
                         limit > 0 && events.n == limit ? ", there may be more: see --limit" : "");
         return STATUS_DONE;
 }
+
+/* ---- watch ------------------------------------------------------------------------------------------- */
+
+static void print_event(const char *event) {
+        static const struct {
+                const char *before, *member, *after;
+        } parts[] = { { " ", "kind", "" }, { " ", "user", "" }, { " ", "sessionId", "" },
+                { " by ", "service", "" }, { " from ", "deviceName", "" }, { " at ", "ip", "" },
+                { " (", "note", ")" } };
+        _cleanup_(cleanup_free) char *at = print_member(event, "time");
+        char time[TIME_TEXT_MAX] = "-";
+
+        if (at)
+                print_time(at, time);
+        fputs(time, stdout);
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+                _cleanup_(cleanup_free) char *value = print_member(event, parts[i].member);
+                bool is_id = strcmp(parts[i].member, "sessionId") == 0;
+
+                if (value && *value)
+                        printf("%s%s%s", parts[i].before, is_id ? print_short_id(value) : value,
+                                parts[i].after);
+        }
+        putchar('\n');
+}
+
+int command_watch(struct command *command) {
+        struct sessjwt_event_filter filter;
+        const char *event = NULL;
+        int r;
+
+        r = read_filter(command, &filter);
+        if (r != STATUS_DONE)
+                return r;
+        r = sessjwt_subscribe(command->c, &filter);
+        while (r == 0) {
+                r = sessjwt_next_event(command->c, &event);
+                if (r != 0)
+                        break;
+                if (!event) /* no daemon ends it without an error */
+                        return STATUS_FAILED;
+                if (command->format != FORMAT_TEXT)
+                        print_json(command, event);
+                else
+                        print_event(event);
+                if (fflush(stdout) != 0)
+                        return STATUS_FAILED;
+        }
+        return fail_call(command, r);
+}

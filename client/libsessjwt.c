@@ -33,6 +33,7 @@ enum method_number {
         UNBLOCK_DEVICE,
         FORGET_DEVICE,
         LIST_HISTORY,
+        SUBSCRIBE,
         LIST_KEYS,
         ROTATE_KEY,
         GET_HEALTH,
@@ -63,6 +64,7 @@ static const struct method methods[] = {
         [UNBLOCK_DEVICE] = { SESSJWT_INTERFACE ".UnblockDevice", true, false },
         [FORGET_DEVICE] = { SESSJWT_INTERFACE ".ForgetDevice", true, false },
         [LIST_HISTORY] = { SESSJWT_INTERFACE ".ListHistory", false, true },
+        [SUBSCRIBE] = { SESSJWT_INTERFACE ".Subscribe", false, true },
         [LIST_KEYS] = { SESSJWT_INTERFACE ".ListKeys", false, false },
         [ROTATE_KEY] = { SESSJWT_INTERFACE ".RotateKey", true, false },
         [GET_HEALTH] = { SESSJWT_INTERFACE ".GetHealth", false, false },
@@ -272,6 +274,23 @@ int sessjwt_list_history(struct sessjwt *c, const struct sessjwt_event_filter *f
         snprintf(limit, sizeof limit, "%u", f->limit);
         r = write_strings(f->kinds, f->n_kinds, kinds, sizeof kinds);
         return r < 0 ? call_fail(c, r) : call_list(c, LIST_HISTORY, "event", arguments);
+}
+
+/* Its first reply has no event: it says that it has begun. */
+int sessjwt_subscribe(struct sessjwt *c, const struct sessjwt_event_filter *filter) {
+        static const struct sessjwt_event_filter none;
+        const struct sessjwt_event_filter *f = filter ? filter : &none;
+        char kinds[KINDS_TEXT_MAX];
+        const struct argument arguments[] = { { "user", f->user, OPTIONAL }, { "realm", f->realm, OPTIONAL },
+                { "all", f->all ? "true" : NULL, BARE }, { "kinds", f->n_kinds > 0 ? kinds : NULL, BARE },
+                { 0 } };
+        int r;
+
+        r = write_strings(f->kinds, f->n_kinds, kinds, sizeof kinds);
+        r = r < 0 ? call_fail(c, r) : call_list(c, SUBSCRIBE, "event", arguments);
+        c->held = false;
+        c->waiting = r == 0;
+        return r;
 }
 
 int sessjwt_next_event(struct sessjwt *c, const char **ret_event) {

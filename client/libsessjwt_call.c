@@ -145,7 +145,7 @@ int call_method(struct sessjwt *c, const struct method *method, const struct arg
         if (c->streaming)
                 wire_disconnect(&c->wire);
         c->listing = NULL;
-        c->held = c->streaming = false;
+        c->held = c->streaming = c->waiting = false;
         c->params_size = c->call_size = 0;
         r = write_call(c, method, arguments);
         if (r == 0) {
@@ -164,7 +164,7 @@ int call_next(struct sessjwt *c, const char *name, const char **ret) {
         if (!c->listing || strcmp(c->listing, name) != 0)
                 return -EINVAL;
         if (!c->held && c->streaming) {
-                r = receive(c, true, wire_now() + c->timeout_msec);
+                r = receive(c, true, c->waiting ? INT64_MAX : wire_now() + c->timeout_msec);
                 if (r < 0)
                         return call_fail(c, r);
                 if (c->reply.error) {

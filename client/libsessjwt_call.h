@@ -20,6 +20,7 @@ struct sessjwt {
         const char *listing;           /* of what: its member in each reply; NULL: no list was begun */
         bool held;                     /* the reply at hand has not been given out by it yet */
         bool streaming;                /* more replies are to come on the wire */
+        bool waiting;                  /* what is to come may take any time: events as they happen */
         size_t params_size, call_size; /* what must be wiped */
         char params[MESSAGE_MAX + 1];
         char call[MESSAGE_MAX + 1];

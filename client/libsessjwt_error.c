@@ -54,6 +54,10 @@ static const struct error {
                 "The refresh token is good no more; its session can be issued another one" },
         { OURS("DeviceNotFound"), SESSJWT_E_DEVICE_NOT_FOUND, "deviceId",
                 "There is no such device, or it is not yours to see" },
+        { OURS("TooManySubscriptions"), SESSJWT_E_TOO_MANY_SUBSCRIPTIONS, "limit",
+                "There are too many subscriptions at once" },
+        { OURS("EventsLost"), SESSJWT_E_EVENTS_LOST, NULL,
+                "Events were lost, because they were not read in time: subscribe again" },
 };
 
 #define N_ERRORS (sizeof errors / sizeof *errors)

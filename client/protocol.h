@@ -73,7 +73,11 @@
 #define LIST_SLICE_ROWS            64
 #define CONNECTIONS_PER_UID_MAX    64
 #define CONNECTIONS_MAX            4096
-#define IDLE_CONNECTION_SEC        300 /* a public connection that says nothing for so long is closed */
+#define SUBSCRIPTIONS_MAX          1024
+#define SUBSCRIPTIONS_PER_UID_MAX  16
+#define FEED_EVENTS_MAX            8192    /* that a subscriber may lag behind, */
+#define FEED_BYTES_MAX             8388608 /* in all so many bytes for all of them together */
+#define IDLE_CONNECTION_SEC        300     /* a public connection that says nothing for so long is closed */
 #define PUBLIC_CHANGES_PER_TURN    32
 #define SIGNATURE_CHECKS_PER_ROUND 8
 

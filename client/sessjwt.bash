@@ -45,6 +45,7 @@ _sessjwt() {
                 [lock]="USER --for --reason --end-sessions --realm"
                 [unlock]="USER --source --realm"
                 [policy]="USER --service --realm"
+                [watch]="--user --realm --all --kind"
                 [history]="--user --realm --all --since --until --kind --open --limit"
                 [keys]=""
                 [rotate-key]="--revoke"

@@ -58,6 +58,9 @@ static const struct verb verbs[] = {
                 OPTION_USER | OPTION_REALM | OPTION_ALL | OPTION_SINCE | OPTION_UNTIL | OPTION_KIND |
                         OPTION_OPEN | OPTION_LIMIT,
                 0, 0, command_history },
+        { "watch", "[--user USER] [--realm REALM] [--all] [--kind KIND]...",
+                "Show what happens as it happens, a line an event, until it is interrupted",
+                OPTION_USER | OPTION_REALM | OPTION_ALL | OPTION_KIND, 0, 0, command_watch },
         { "keys", "", "Show the signing keys (root)", 0, 0, 0, command_keys },
         { "rotate-key", "[--revoke]", "Sign with the next key; with --revoke no earlier token counts (root)",
                 OPTION_REVOKE, 0, 0, command_rotate_key },

@@ -73,6 +73,8 @@ enum {
         SESSJWT_E_NAMES_UNAVAILABLE,     /* the account database does not answer: no token, ask again later */
         SESSJWT_E_USER_NOT_FOUND,        /* detail: the name */
         SESSJWT_E_DEVICE_NOT_FOUND,      /* no such device, or not yours to see; detail: the device id */
+        SESSJWT_E_TOO_MANY_SUBSCRIPTIONS, /* of one user, or of all; detail: the limit */
+        SESSJWT_E_EVENTS_LOST,            /* you did not read: the subscription has ended */
 };
 
 /* A static sentence, without a full stop, for whatever a call returned. Never NULL. */
@@ -209,6 +211,11 @@ struct sessjwt_event_filter {
 /* Begins a list of events, newest first; filter or NULL. Errors come here; then call sessjwt_next_event until
  * it gives NULL. */
 int sessjwt_list_history(struct sessjwt *c, const struct sessjwt_event_filter *filter);
+
+/* Begins to be told of events as they happen, after it has returned 0: since, until and limit of the filter
+ * do not count. Call sessjwt_next_event, which then waits for one for ever; SESSJWT_E_EVENTS_LOST: it was not
+ * called for too long. */
+int sessjwt_subscribe(struct sessjwt *c, const struct sessjwt_event_filter *filter);
 
 /* The next event as the JSON text of one Event object, or NULL behind the last one; else as
  * sessjwt_next_session. */

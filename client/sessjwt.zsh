@@ -46,6 +46,7 @@ _sessjwt_verbs() {
                 'unlock:end the locks of a user'
                 'policy:say which policy applies to a user'
                 'history:show what happened'
+                'watch:show what happens'
                 'keys:show the signing keys'
                 'rotate-key:sign with the next key'
                 'status:show how the daemon is'
@@ -76,6 +77,7 @@ _sessjwt() {
                 lock "USER --for --reason --end-sessions --realm"
                 unlock "USER --source --realm"
                 policy "USER --service --realm"
+                watch "--user --realm --all --kind"
                 history "--user --realm --all --since --until --kind --open --limit"
                 keys ""
                 rotate-key "--revoke"

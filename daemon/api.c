@@ -33,6 +33,7 @@ static const struct method methods[] = {
         { "org.sessjwt.UnblockDevice", OWNER, CHANGES, on_unblock_device, NULL },
         { "org.sessjwt.ForgetDevice", OWNER, CHANGES, on_forget_device, NULL },
         { "org.sessjwt.ListHistory", OWNER, READS, on_list_history, NULL },
+        { "org.sessjwt.Subscribe", OWNER, READS, on_subscribe, NULL },
         { "org.sessjwt.ListKeys", ROOT, READS, on_list_keys, NULL },
         { "org.sessjwt.RotateKey", ROOT, CHANGES, on_rotate_key, NULL },
         { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health, NULL },
@@ -106,75 +107,67 @@ static void write_error(struct request *q, const char *error, const char *name, 
         message_end_error(&q->reply);
 }
 
+/* What an outcome is called, and what it says: a text (q->detail), a limit, or nothing. */
+static const struct api_error {
+        int outcome;
+        const char *error;
+        const char *name; /* of its text */
+        int limit;
+} api_errors[] = {
+        { API_INTERFACE_NOT_FOUND, "org.varlink.service.InterfaceNotFound", "interface", 0 },
+        { API_METHOD_NOT_FOUND, "org.varlink.service.MethodNotFound", "method", 0 },
+        { API_INVALID_PARAMETER, "org.varlink.service.InvalidParameter", "parameter", 0 },
+        { API_PERMISSION_DENIED, "org.varlink.service.PermissionDenied", NULL, 0 },
+        { API_SESSION_NOT_FOUND, "org.sessjwt.SessionNotFound", "sessionId", 0 },
+        { API_DEVICE_NOT_FOUND, "org.sessjwt.DeviceNotFound", "deviceId", 0 },
+        { API_INVALID_REFRESH_TOKEN, "org.sessjwt.InvalidRefreshToken", NULL, 0 },
+        { API_REFRESH_TOKEN_REUSED, "org.sessjwt.RefreshTokenReused", "sessionId", 0 },
+        { API_REFRESH_TOKEN_EXPIRED, "org.sessjwt.RefreshTokenExpired", "sessionId", 0 },
+        { API_NO_SESSION, "org.sessjwt.NoSession", NULL, 0 },
+        { API_REALM_NOT_FOUND, "org.sessjwt.RealmNotFound", "realm", 0 },
+        { API_EXPECTED_MORE, "org.varlink.service.ExpectedMore", NULL, 0 },
+        { API_EVENTS_LOST, "org.sessjwt.EventsLost", NULL, 0 },
+        { API_NAMES_UNAVAILABLE, "org.sessjwt.NamesUnavailable", NULL, 0 },
+        { API_USER_NOT_FOUND, "org.sessjwt.UserNotFound", "user", 0 },
+        { API_NOT_PUBLISHED, "org.sessjwt.NotPublished", "reason", 0 },
+        { API_CONFIGURATION_INVALID, "org.sessjwt.ConfigurationInvalid", "message", 0 },
+        { API_TOO_MANY_CONNECTIONS, "org.sessjwt.TooManyConnections", NULL, CONNECTIONS_PER_UID_MAX },
+        { API_TOO_MANY_SUBSCRIPTIONS, "org.sessjwt.TooManySubscriptions", NULL, SUBSCRIPTIONS_PER_UID_MAX },
+        { API_TOO_MANY_KEYS, "org.sessjwt.TooManyKeys", NULL, JWKS_KEYS_MAX },
+};
+
+static void write_session_ended(struct request *q) {
+        message_begin_error(&q->reply, "org.sessjwt.SessionEnded");
+        json_member_string(&q->reply, "sessionId", q->detail);
+        json_member_string(&q->reply, "endReason", q->detail_more);
+        message_end_error(&q->reply);
+}
+
+static void write_limit(struct request *q, const struct api_error *error) {
+        message_begin_error(&q->reply, error->error);
+        json_member_integer(&q->reply, "limit", error->limit);
+        message_end_error(&q->reply);
+}
+
 static void api_write_error(struct request *q, int outcome) {
         json_writer_init(&q->reply, q->reply_bytes, q->reply_size);
-        switch (outcome) {
-        case API_INTERFACE_NOT_FOUND:
-                write_error(q, "org.varlink.service.InterfaceNotFound", "interface", q->detail);
-                return;
-        case API_METHOD_NOT_FOUND:
-                write_error(q, "org.varlink.service.MethodNotFound", "method", q->detail);
-                return;
-        case API_INVALID_PARAMETER:
-                write_error(q, "org.varlink.service.InvalidParameter", "parameter", q->detail);
-                return;
-        case API_PERMISSION_DENIED:
-                write_error(q, "org.varlink.service.PermissionDenied", NULL, NULL);
-                return;
-        case API_SESSION_NOT_FOUND:
-                write_error(q, "org.sessjwt.SessionNotFound", "sessionId", q->detail);
-                return;
-        case API_DEVICE_NOT_FOUND:
-                write_error(q, "org.sessjwt.DeviceNotFound", "deviceId", q->detail);
-                return;
-        case API_SESSION_ENDED:
-                message_begin_error(&q->reply, "org.sessjwt.SessionEnded");
-                json_member_string(&q->reply, "sessionId", q->detail);
-                json_member_string(&q->reply, "endReason", q->detail_more);
-                message_end_error(&q->reply);
-                return;
-        case API_INVALID_REFRESH_TOKEN:
-                write_error(q, "org.sessjwt.InvalidRefreshToken", NULL, NULL);
-                return;
-        case API_REFRESH_TOKEN_REUSED:
-                write_error(q, "org.sessjwt.RefreshTokenReused", "sessionId", q->detail);
-                return;
-        case API_REFRESH_TOKEN_EXPIRED:
-                write_error(q, "org.sessjwt.RefreshTokenExpired", "sessionId", q->detail);
-                return;
-        case API_NO_SESSION:
-                write_error(q, "org.sessjwt.NoSession", NULL, NULL);
-                return;
-        case API_REALM_NOT_FOUND:
-                write_error(q, "org.sessjwt.RealmNotFound", "realm", q->detail);
-                return;
-        case API_TOO_MANY_CONNECTIONS:
-                message_begin_error(&q->reply, "org.sessjwt.TooManyConnections");
-                json_member_integer(&q->reply, "limit", CONNECTIONS_PER_UID_MAX);
-                message_end_error(&q->reply);
-                return;
-        case API_NAMES_UNAVAILABLE:
-                write_error(q, "org.sessjwt.NamesUnavailable", NULL, NULL);
-                return;
-        case API_USER_NOT_FOUND:
-                write_error(q, "org.sessjwt.UserNotFound", "user", q->detail);
-                return;
-        case API_TOO_MANY_KEYS:
-                message_begin_error(&q->reply, "org.sessjwt.TooManyKeys");
-                json_member_integer(&q->reply, "limit", JWKS_KEYS_MAX);
-                message_end_error(&q->reply);
-                return;
-        case API_NOT_PUBLISHED:
-                write_error(q, "org.sessjwt.NotPublished", "reason", q->detail);
-                return;
-        case API_CONFIGURATION_INVALID:
-                write_error(q, "org.sessjwt.ConfigurationInvalid", "message", q->detail);
-                return;
-        default:
-                write_error(q, "org.sessjwt.StoreUnavailable", "reason",
-                        outcome < 0 ? strerror(-outcome) : "unknown");
+        if (outcome == API_SESSION_ENDED) {
+                write_session_ended(q);
                 return;
         }
+        for (size_t i = 0; i < sizeof(api_errors) / sizeof(*api_errors); i++) {
+                const struct api_error *error = &api_errors[i];
+
+                if (error->outcome != outcome)
+                        continue;
+                if (error->limit)
+                        write_limit(q, error);
+                else
+                        write_error(q, error->error, error->name, q->detail);
+                return;
+        }
+        write_error(
+                q, "org.sessjwt.StoreUnavailable", "reason", outcome < 0 ? strerror(-outcome) : "unknown");
 }
 
 bool api_must_wait(int result) {

@@ -52,6 +52,10 @@ enum api_outcome {
         API_NAMES_UNAVAILABLE,
         API_USER_GONE, /* q->gone is to end first; then it is API_SESSION_ENDED */
         API_USER_NOT_FOUND,
+        API_EXPECTED_MORE,
+        API_SUBSCRIBES, /* q->filter says to what: the server goes on */
+        API_TOO_MANY_SUBSCRIPTIONS,
+        API_EVENTS_LOST,
         API_NOT_PUBLISHED, /* a change that is kept, or what was asked for; q->detail says why */
 };
 
@@ -177,6 +181,7 @@ int on_block_device(struct request *q);
 int on_unblock_device(struct request *q);
 int on_forget_device(struct request *q);
 int on_list_history(struct request *q);
+int on_subscribe(struct request *q);
 int on_list_keys(struct request *q);
 int on_rotate_key(struct request *q);
 int on_get_health(struct request *q);

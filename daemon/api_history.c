@@ -244,3 +244,57 @@ int on_list_history(struct request *q) {
         }
         return API_AGAIN;
 }
+
+/* ---- Subscribe ---- */
+
+static const struct message_field subscribe_fields[] = {
+        MESSAGE_FIELD_STRING(struct history_params, user, "user", false),
+        MESSAGE_FIELD_STRING(struct history_params, realm, "realm", false),
+        MESSAGE_FIELD(struct history_params, all, "all", MESSAGE_BOOL, false),
+        MESSAGE_FIELD(struct history_params, kinds, "kinds", MESSAGE_STRINGS, false),
+        { 0 },
+};
+
+static int read_kinds(struct request *q, const struct message_strings *kinds) {
+        if (kinds->n == ANY_KIND)
+                return 0;
+        if (kinds->n == 0)
+                return invalid(q, "kinds");
+        for (size_t i = 0; i < kinds->n; i++)
+                if (!feed_filter_add_kind(&q->filter, kinds->items[i]))
+                        return invalid(q, "kinds");
+        return 0;
+}
+
+/* Of all, or of one user: his own events, or for admins anybody's; as ListHistory. */
+int on_subscribe(struct request *q) {
+        struct history_params p = { .kinds.n = ANY_KIND };
+        const struct realm *realm;
+        int r;
+
+        if (!q->call.more)
+                return API_EXPECTED_MORE;
+        q->filter = (struct feed_filter){ .hides_root = q->peer.uid != 0 };
+        r = api_read(q, subscribe_fields, &p);
+        if (r == 0)
+                r = read_kinds(q, &p.kinds);
+        if (r)
+                return r;
+        if (p.all && !q->peer.is_admin)
+                return API_PERMISSION_DENIED;
+        snprintf(q->filter.user, sizeof(q->filter.user), "%s", p.user);
+        snprintf(q->filter.realm, sizeof(q->filter.realm), "%s", p.realm);
+        if (p.all)
+                return API_SUBSCRIBES;
+        r = api_find_realm(q, p.realm, &realm);
+        if (r)
+                return r;
+        snprintf(q->filter.realm, sizeof(q->filter.realm), "%s", realm->name);
+        if (*p.user && q->peer.is_admin)
+                return API_SUBSCRIBES;
+        q->filter.is_of_uid = true;
+        q->filter.uid = q->peer.uid;
+        q->filter.hides_root = false;
+        r = *p.user ? begin_with_own(q, &p, realm->name) : 0;
+        return r ? r : API_SUBSCRIBES;
+}

@@ -16,6 +16,7 @@ struct connections {
         size_t n_used; /* slots from here on were never used */
         uint32_t free_slots[CONNECTIONS_MAX];
         size_t n_free;
+        size_t n_subscriptions;
         struct connection *ready;
         struct connection **ready_tail;
 };
@@ -93,6 +94,7 @@ void connections_remove(struct connections *connections, struct connection *conn
         connections->slots[connection->slot] = NULL;
         connections->uids[connection->slot] = NO_UID;
         connections->free_slots[connections->n_free++] = connection->slot;
+        connections_unsubscribe(connections, connection);
         close(connection->fd);
         request_free(&connection->list);
         stream_free(&connection->stream);
@@ -105,11 +107,54 @@ struct connection *connections_find(struct connections *connections, uint32_t sl
         return connection && connection->generation == generation ? connection : NULL;
 }
 
+static size_t count_subscriptions(const struct connections *connections, uid_t uid) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < connections->n_used; i++)
+                n += connections->uids[i] == uid && connections->slots[i] &&
+                     connections->slots[i]->subscription;
+        return n;
+}
+
+int connections_subscribe(struct connections *connections, struct connection *connection,
+        const struct feed_filter *filter, uint64_t position) {
+        uid_t uid = connection->peer.uid;
+
+        if (uid != 0 && count_subscriptions(connections, uid) >= SUBSCRIPTIONS_PER_UID_MAX)
+                return CONNECTIONS_FULL_FOR_UID;
+        if (connections->n_subscriptions >= SUBSCRIPTIONS_MAX)
+                return CONNECTIONS_FULL;
+        connection->subscription = malloc(sizeof(*connection->subscription));
+        if (!connection->subscription)
+                return -ENOMEM;
+        *connection->subscription = (struct subscription){ .filter = *filter, .position = position };
+        connections->n_subscriptions++;
+        return 0;
+}
+
+void connections_unsubscribe(struct connections *connections, struct connection *connection) {
+        if (!connection->subscription)
+                return;
+        free(TAKE(connection->subscription));
+        connections->n_subscriptions--;
+}
+
+struct connection *connections_next_subscribed(struct connections *connections, uint32_t *slot) {
+        while (connections->n_subscriptions > 0 && *slot < connections->n_used) {
+                struct connection *connection = connections->slots[(*slot)++];
+
+                if (connection && connection->subscription)
+                        return connection;
+        }
+        return NULL;
+}
+
 struct connection *connections_next_idle(struct connections *connections, usec_t before, uint32_t *slot) {
         while (*slot < connections->n_used) {
                 struct connection *connection = connections->slots[(*slot)++];
 
-                if (connection && connection->last_active < before && !connection->change_in_flight)
+                if (connection && connection->last_active < before && !connection->change_in_flight &&
+                        !connection->subscription)
                         return connection;
         }
         return NULL;

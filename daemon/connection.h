@@ -13,19 +13,26 @@
 /* What of a generation travels with an event of epoll, beside the slot. */
 #define CONNECTION_GENERATION_MASK 0xffffffu
 
+/* A call that is answered for each event, until its peer leaves or has not read for too long. */
+struct subscription {
+        struct feed_filter filter;
+        uint64_t position; /* in the feed */
+};
+
 struct connection {
         int fd;
         uint32_t slot;
         uint32_t generation;
         struct peer peer;
         struct stream stream;
-        struct request *list;  /* a list that goes on; owned */
-        bool change_in_flight; /* one a connection: replies come in the order of calls */
-        bool has_closed;       /* the peer sends no more; what it asked is still answered */
-        bool has_hung_up;      /* the peer is gone; what it asked is still done */
-        bool is_ready;         /* in the list of those with work left */
-        uint32_t interest;     /* what epoll watches */
-        usec_t last_active;    /* boot clock */
+        struct request *list;              /* a list that goes on; owned */
+        struct subscription *subscription; /* owned */
+        bool change_in_flight;             /* one a connection: replies come in the order of calls */
+        bool has_closed;                   /* the peer sends no more; what it asked is still answered */
+        bool has_hung_up;                  /* the peer is gone; what it asked is still done */
+        bool is_ready;                     /* in the list of those with work left */
+        uint32_t interest;                 /* what epoll watches */
+        usec_t last_active;                /* boot clock */
         struct connection *next_ready;
 };
 
@@ -45,7 +52,16 @@ void connections_remove(struct connections *connections, struct connection *conn
 /* NULL when it is gone. */
 struct connection *connections_find(struct connections *connections, uint32_t slot, uint32_t generation);
 
-/* Each that has said nothing since before; NULL at the end. Start with *slot = 0. */
+/* Begins one at this place of the feed. 0; CONNECTIONS_FULL, CONNECTIONS_FULL_FOR_UID: there are too many; or
+ * -ENOMEM. root has no bound of his own. */
+int connections_subscribe(struct connections *connections, struct connection *connection,
+        const struct feed_filter *filter, uint64_t position);
+/* Ends it; one that has none is left alone. */
+void connections_unsubscribe(struct connections *connections, struct connection *connection);
+/* Each that has one; NULL at the end. Start with *slot = 0. */
+struct connection *connections_next_subscribed(struct connections *connections, uint32_t *slot);
+
+/* Each without a subscription that has said nothing since before; NULL at the end. Start with *slot = 0. */
 struct connection *connections_next_idle(struct connections *connections, usec_t before, uint32_t *slot);
 
 /* The list of those with work left in this round, first in, first out. */

@@ -9,6 +9,7 @@
 
 #include "client/message.h"
 #include "daemon/config.h"
+#include "daemon/feed.h"
 #include "daemon/peer.h"
 #include "daemon/roster.h"
 #include "daemon/service.h"
@@ -99,6 +100,8 @@ struct request {
         int (*when_known)(struct request *q); /* the handler that waits for names, to be called again */
         usec_t waits_until;                   /* awake */
         struct sid gone;                      /* a session whose user is: it is to end */
+
+        struct feed_filter filter; /* of a subscription that is to begin */
 
         struct sid touched; /* a session that was used: its lastSeen is noted later */
         bool has_touched;

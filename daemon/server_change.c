@@ -83,7 +83,7 @@ void server_change_done(struct change *change, void *userdata) {
                 snprintf(q->detail, sizeof(q->detail), "%s", strerror(-r));
                 change->result = API_NOT_PUBLISHED;
         }
-        tell_events(&change->effects);
+        server_tell_events(server, &change->effects);
         tell_leaders(&change->effects, server->leaders, &no_pidfd);
         /* What is signed now is signed by the key of now: that of its arrival may have been revoked since. */
         keyring_free(&q->keyring);
@@ -133,7 +133,7 @@ static void own_change_done(struct change *change, void *userdata) {
         if (change->result < 0)
                 log_line(LOG_ERR, "a change could not be kept: %s", strerror(-change->result));
         server_tell_status(server, &change->effects);
-        tell_events(&change->effects);
+        server_tell_events(server, &change->effects);
         tell_leaders(&change->effects, server->leaders, &no_pidfd);
         tell_logins(&change->effects, server->leaders, server->now.boot);
         effects_free(&change->effects);

@@ -83,7 +83,7 @@ static void tend_done(struct change *change, void *userdata) {
                 server->keys_due = server->now.boot + APPLY_AGAIN_TIME;
         } else if (server_keys_done(server, &change->effects) == 0 && !server->keys_unapplied)
                 server_find_keys_due(server);
-        tell_events(&change->effects);
+        server_tell_events(server, &change->effects);
         effects_free(&change->effects);
         free(change);
 }

@@ -207,7 +207,7 @@ static void login_done(struct change *change, void *userdata) {
         server_tell_status(server, &change->effects);
         login_settle(login);
         give_back_status_index(server, login);
-        tell_events(&change->effects);
+        server_tell_events(server, &change->effects);
         tell_leaders(&change->effects, server->leaders, &login->pidfd);
         if (change->result < 0) {
                 log_line(LOG_ERR, "a login of %s could not be kept: %s", login->frame.user,

@@ -134,6 +134,8 @@ static int make_parts(struct server *server) {
                 return -ENOMEM;
         r = connections_new(&server->connections);
         if (r >= 0)
+                r = feed_new(FEED_EVENTS_MAX, FEED_BYTES_MAX, &server->feed);
+        if (r >= 0)
                 r = reload_new(server->options->config_file, &server->reload);
         if (r >= 0)
                 r = names_new(&server->service.names);

@@ -1,6 +1,7 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
  * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
- * nobody asked for), server_history.c (old rows go), server_keys.c (the signing keys), server_status.c (the
+ * nobody asked for), server_feed.c (those who
+ * subscribe), server_history.c (old rows go), server_keys.c (the signing keys), server_status.c (the
  * status page), server_names.c (requests that wait for names), server_status_list.c (the signed list of the
  * page), server_bearer_file.c (the token files), server_health.c (how it is). */
 #pragma once
@@ -86,6 +87,7 @@ struct server {
         struct request *names_waits; /* for what NSS says; linked by change.next */
 
         struct connections *connections;
+        struct feed *feed;
         struct login_waiter *waiters[LOGIN_CONNECTIONS_MAX];
         size_t n_waiters;
 
@@ -147,6 +149,8 @@ void server_accept_public(struct server *server);
 void server_public_event(struct server *server, uint32_t slot, uint32_t generation, uint32_t events);
 /* Goes on with connections that have work left, as far as this round's share goes. */
 void server_work(struct server *server);
+/* Something has happened that a subscriber may be told. */
+void server_feed_subscriber(struct server *server, struct connection *connection);
 void server_answer(struct server *server, struct request *request, int result);
 void server_drop_idle(struct server *server);
 /* Calls a handler in a read transaction of its own. */
@@ -179,6 +183,15 @@ void server_end_refused(struct server *server, const struct sid *sid);
 /* Ends one session whose user is not there any more, or is somebody else. */
 void server_end_gone(struct server *server, const struct sid *sid);
 void server_find_expiry(struct server *server);
+
+/* server_feed.c */
+/* Events of these effects, to the log and to those who subscribe: before the reply. */
+void server_tell_events(struct server *server, const struct effects *effects);
+/* A call becomes a subscription, or is answered that there are too many. 0 or negative errno. */
+int server_subscribe(struct server *server, struct connection *connection, const struct feed_filter *filter);
+/* Sends a subscriber what it has not had yet. 0: it has all; 1: it must read first; negative errno: it is
+ * gone. Without a subscription afterwards it has lost events, and was told so. */
+int server_feed_connection(struct server *server, struct connection *connection);
 
 /* server_history.c */
 void server_tend_history(struct server *server);

@@ -63,7 +63,8 @@ static void update_interest(struct server *server, struct connection *connection
 
         if (stream_has_output(&connection->stream))
                 interest = EPOLLOUT;
-        else if (!connection->change_in_flight && !connection->list && !connection->has_closed)
+        else if (!connection->change_in_flight && !connection->list && !connection->subscription &&
+                 !connection->has_closed)
                 interest = EPOLLIN;
         if (interest == connection->interest)
                 return;
@@ -228,6 +229,8 @@ static int handle_call(struct server *server, struct connection *connection, con
                         break;
                 }
         }
+        if (r == API_SUBSCRIBES)
+                return server_subscribe(server, connection, &q->filter);
         if (r == API_AGAIN && q->list.cursor.started)
                 return begin_list(server, connection, text, size);
         if (r == API_AGAIN)
@@ -267,6 +270,11 @@ static int connection_work(struct server *server, struct connection *connection)
                 r = stream_flush(&connection->stream, connection->fd);
                 if (r)
                         return r < 0 ? r : 0;
+                if (connection->subscription) {
+                        r = server_feed_connection(server, connection);
+                        if (r || connection->subscription)
+                                return r < 0 ? r : 0;
+                }
                 if (server->calls == 0)
                         return connection->list || connection->has_hung_up ||
                                stream_has_input(&connection->stream);
@@ -301,6 +309,11 @@ static void connection_go_on(struct server *server, struct connection *connectio
         if (r > 0)
                 connections_push_ready(server->connections, connection);
         update_interest(server, connection);
+}
+
+void server_feed_subscriber(struct server *server, struct connection *connection) {
+        if (!connection->is_ready) /* else it is fed when its turn comes */
+                connection_go_on(server, connection);
 }
 
 /* Calls that its peer sent before it left may wait behind a change, in flight or done in this round: oneway

@@ -99,7 +99,7 @@ static void retry_done(struct change *change, void *userdata) {
                 for (size_t i = 0; i < retry->ends.n; i++)
                         remember_unkept(server, &retry->ends.items[i]);
         } else {
-                tell_events(&change->effects);
+                server_tell_events(server, &change->effects);
                 tell_leaders(&change->effects, server->leaders, &no_pidfd);
                 tell_logins(&change->effects, server->leaders, server->now.boot);
         }
