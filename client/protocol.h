@@ -26,30 +26,31 @@
 #define SESSJWT_ADMIN_GROUP    "sessjwt-admin"
 
 /* Names and texts from outside. Longer ones are refused, never cut. */
-#define USER_MAX            256
-#define REALM_MAX           64
-#define SERVICE_MAX         64
-#define POLICY_NAME_MAX     64
-#define TTY_MAX             128
-#define RHOST_MAX           256
-#define IP_MAX              45    /* INET6_ADDRSTRLEN - 1 */
-#define AUTH_INFO_MAX       32768 /* SSH_AUTH_INFO_0: a line a method, whole certificates included */
-#define SSH_CONNECTION_MAX  128
-#define GROUPS_MAX          4096 /* numeric groups of one user */
-#define DEVICE_NAME_MAX     128
-#define DEVICE_IDENTITY_MAX 320
-#define DEVICE_ID_TEXT_MAX  32  /* lower-case hex */
-#define DEVICE_PART_MIN     8   /* how much of a device's id, from either end, a person must type */
-#define LOCK_SOURCE_MAX     80  /* an address with its /64, local:UID, unknown:SERVICE */
-#define REASON_TEXT_MAX     200 /* the free text of a revocation */
-#define MESSAGE_TEXT_MAX    500 /* what a login may be told; PAM_MAX_MSG_SIZE is 512 */
-#define QUESTION_TEXT_MAX   430 /* what a user is shown before the question, in one text with it */
-#define SID_TEXT_MAX        36  /* a UUID */
-#define SID_SUFFIX_MIN      8   /* how much of a session id, from its end, a person must type */
-#define AUDIENCE_MAX        256
-#define ISSUER_MAX          256
-#define ROLE_MAX            64
-#define ROLES_MAX           16 /* roles in one token, and in one policy */
+#define USER_MAX             256
+#define REALM_MAX            64
+#define SERVICE_MAX          64
+#define POLICY_NAME_MAX      64
+#define TTY_MAX              128
+#define RHOST_MAX            256
+#define IP_MAX               45    /* INET6_ADDRSTRLEN - 1 */
+#define AUTH_INFO_MAX        32768 /* SSH_AUTH_INFO_0: a line a method, whole certificates included */
+#define SSH_CONNECTION_MAX   128
+#define GROUPS_MAX           4096 /* numeric groups of one user */
+#define DEVICE_NAME_MAX      128
+#define DEVICE_IDENTITY_MAX  320
+#define DEVICES_PER_USER_MAX 1000 /* of one user that are kept, as far as they are not all in use */
+#define DEVICE_ID_TEXT_MAX   32   /* lower-case hex */
+#define DEVICE_PART_MIN      8    /* how much of a device's id, from either end, a person must type */
+#define LOCK_SOURCE_MAX      80   /* an address with its /64, local:UID, unknown:SERVICE */
+#define REASON_TEXT_MAX      200  /* the free text of a revocation */
+#define MESSAGE_TEXT_MAX     500  /* what a login may be told; PAM_MAX_MSG_SIZE is 512 */
+#define QUESTION_TEXT_MAX    430  /* what a user is shown before the question, in one text with it */
+#define SID_TEXT_MAX         36   /* a UUID */
+#define SID_SUFFIX_MIN       8    /* how much of a session id, from its end, a person must type */
+#define AUDIENCE_MAX         256
+#define ISSUER_MAX           256
+#define ROLE_MAX             64
+#define ROLES_MAX            16 /* roles in one token, and in one policy */
 
 /* Tokens */
 #define TOKEN_MAX           8192

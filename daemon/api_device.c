@@ -248,17 +248,11 @@ static int find_own_device(struct request *q, const char *device_id, struct devi
         return 0;
 }
 
-/* What is logged of a device has the shape of a session without an id. */
 static int tell_device(
         struct request *q, enum effect_kind kind, const struct device *device, const char *note) {
-        struct session session = { .uid = device->uid, .device = device->id };
+        enum initiator initiator = device->uid == q->peer.uid ? BY_USER : BY_ADMIN;
 
-        snprintf(session.realm, sizeof(session.realm), "%s", device->realm);
-        snprintf(session.user, sizeof(session.user), "%s", device->user);
-        snprintf(session.device_name, sizeof(session.device_name), "%s", device->name);
-        snprintf(session.ip, sizeof(session.ip), "%s", device->last_ip);
-        return effects_add(
-                &q->change.effects, kind, device->uid == q->peer.uid ? BY_USER : BY_ADMIN, &session, note);
+        return effects_add_of_device(&q->change.effects, kind, initiator, device, note);
 }
 
 static void reply_device(struct request *q, const struct device *device) {

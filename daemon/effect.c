@@ -24,6 +24,17 @@ int effects_add(struct effects *effects, enum effect_kind kind, enum initiator i
         return 0;
 }
 
+int effects_add_of_device(struct effects *effects, enum effect_kind kind, enum initiator initiator,
+        const struct device *device, const char *note) {
+        struct session session = { .uid = device->uid, .device = device->id };
+
+        snprintf(session.realm, sizeof(session.realm), "%s", device->realm);
+        snprintf(session.user, sizeof(session.user), "%s", device->user);
+        snprintf(session.device_name, sizeof(session.device_name), "%s", device->name);
+        snprintf(session.ip, sizeof(session.ip), "%s", device->last_ip);
+        return effects_add(effects, kind, initiator, &session, note);
+}
+
 void effects_stamp(struct effects *effects, usec_t wall) {
         for (size_t i = 0; i < effects->n; i++)
                 if (effects->items[i].wall == 0)

@@ -64,6 +64,9 @@ struct effects {
 /* Appends one; 0 or -ENOMEM. note may be NULL. */
 int effects_add(struct effects *effects, enum effect_kind kind, enum initiator initiator,
         const struct session *session, const char *note);
+/* The same of a device: it has the shape of a session without an id. */
+int effects_add_of_device(struct effects *effects, enum effect_kind kind, enum initiator initiator,
+        const struct device *device, const char *note);
 /* When those happened that have no time yet: whoever ran the change says so, once for all of it. */
 void effects_stamp(struct effects *effects, usec_t wall);
 /* Forgets them, keeps the memory: before a change is run again. */

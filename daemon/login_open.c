@@ -11,6 +11,7 @@
 #include "daemon/ending.h"
 #include "daemon/hook.h"
 #include "daemon/process.h"
+#include "daemon/roster.h"
 
 /* ---- the facts, found ---- */
 
@@ -120,10 +121,46 @@ static int keep_evictions(struct login *login, struct store_txn *txn, const stru
         return 0;
 }
 
+/* For a device that is new another one goes, if there are as many as are kept. */
+static int make_room(struct login *login, struct store_txn *txn, const struct device *device) {
+        _cleanup_(roster_free) struct roster *roster = NULL;
+        const struct roster_row *row;
+        int r;
+
+        r = roster_new(device->realm, device->user, &roster);
+        if (r < 0)
+                return r;
+        r = roster_look(roster, txn, DEVICES_PER_USER_MAX);
+        if (r < 0 || roster_find(roster, &device->id))
+                return r;
+        while (roster->n >= DEVICES_PER_USER_MAX &&
+                (row = roster_find_unused(roster, DEVICES_PER_USER_MAX))) {
+                struct device old;
+
+                r = store_load_device(txn, &row->id, &old);
+                if (r)
+                        return r < 0 ? r : -ENOENT;
+                r = store_remove_device(txn, &old.id);
+                if (r < 0)
+                        return r;
+                r = effects_add_of_device(&login->change.effects, EFFECT_DEVICE_FORGOTTEN, BY_SYSTEM, &old,
+                        "for a new one: it was used least");
+                if (r < 0)
+                        return r;
+                roster_remove(roster, row);
+        }
+        return 0;
+}
+
 static int keep_opened(struct login *login, struct store_txn *txn, const struct session *session,
         const struct device *device, bool device_is_new) {
         int r;
 
+        if (device_is_new) {
+                r = make_room(login, txn, device);
+                if (r < 0)
+                        return r;
+        }
         r = store_open_session(txn, session);
         if (r < 0)
                 return r;

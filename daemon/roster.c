@@ -8,6 +8,8 @@
 
 #include "client/cleanup.h"
 
+#define SESSIONS_MAX 16384 /* that are looked at while a login waits: some milliseconds */
+
 int roster_new(const char *realm, const char *user, struct roster **ret) {
         struct roster *roster = calloc(1, sizeof(*roster));
 
@@ -84,12 +86,41 @@ int roster_step(struct roster *roster, struct store_txn *txn) {
         if (!roster->has_devices)
                 return step_device(roster, txn);
         r = store_next_session_of_user(txn, roster->realm, roster->user, &roster->cursor, &session);
+        if (r == STORE_END)
+                roster->counted_wall = USEC_NEVER;
         if (r)
                 return r < 0 ? r : 0;
+        roster->counted_wall = session.created_at;
         row = session.state == SESSION_LIVE ? find_row(roster, &session.device) : NULL;
         if (row)
                 row->n_live++;
         return ROSTER_GOES_ON;
+}
+
+int roster_look(struct roster *roster, struct store_txn *txn, size_t enough) {
+        int r = ROSTER_GOES_ON;
+
+        while (r == ROSTER_GOES_ON && !roster->has_devices)
+                r = roster_step(roster, txn);
+        if (r < 0 || roster->n < enough)
+                return r < 0 ? r : 0;
+        for (size_t i = 0; r == ROSTER_GOES_ON && i < SESSIONS_MAX; i++)
+                r = roster_step(roster, txn);
+        return r < 0 ? r : 0;
+}
+
+static size_t count_blocked(const struct roster *roster) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < roster->n; i++)
+                n += roster->rows[i].state == DEVICE_BLOCKED;
+        return n;
+}
+
+/* Sessions come in the order of their opening, and a device was seen last when the last one of its was: if it
+ * has one that was not counted, it was seen since. */
+static bool is_unused(const struct roster *roster, const struct roster_row *row) {
+        return row->n_live == 0 && row->last_seen < roster->counted_wall;
 }
 
 static bool is_better_to_lose(const struct roster_row *row, const struct roster_row *than) {
@@ -100,12 +131,18 @@ static bool is_better_to_lose(const struct roster_row *row, const struct roster_
         return row->last_seen < than->last_seen;
 }
 
-const struct roster_row *roster_find_unused(const struct roster *roster) {
+const struct roster_row *roster_find_unused(const struct roster *roster, size_t many) {
+        bool blocked_ones_stay = count_blocked(roster) < many;
         const struct roster_row *best = NULL;
 
-        for (size_t i = 0; i < roster->n; i++)
-                if (roster->rows[i].n_live == 0 && is_better_to_lose(&roster->rows[i], best))
-                        best = &roster->rows[i];
+        for (size_t i = 0; i < roster->n; i++) {
+                const struct roster_row *row = &roster->rows[i];
+
+                if (row->state == DEVICE_BLOCKED && blocked_ones_stay)
+                        continue;
+                if (is_unused(roster, row) && is_better_to_lose(row, best))
+                        best = row;
+        }
         return best;
 }
 

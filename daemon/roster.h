@@ -20,7 +20,8 @@ struct roster {
         struct roster_row *rows; /* by id */
         size_t n;
         size_t capacity;
-        bool has_devices; /* all of them: sessions are being counted */
+        bool has_devices;    /* all of them: sessions are being counted */
+        usec_t counted_wall; /* all sessions have been that were opened before this */
         struct store_cursor cursor;
 };
 
@@ -36,8 +37,12 @@ int roster_step(struct roster *roster, struct store_txn *txn);
 /* The row of a device, borrowed until the next step; NULL if it had no record when the walk was there. */
 const struct roster_row *roster_find(const struct roster *roster, const struct device_id *id);
 
-/* The one to do without, when all rows have been looked at: without live sessions, and seen longest ago; a
- * blocked one only if there is no other. NULL: each is in use. */
-const struct roster_row *roster_find_unused(const struct roster *roster);
+/* Looks at the devices, and if there are `enough` or more of them at the sessions, too; at as many as a login
+ * can wait for. 0 or negative errno. */
+int roster_look(struct roster *roster, struct store_txn *txn, size_t enough);
+
+/* The one to do without: seen longest ago of those that surely have no live session; a blocked one only if
+ * `many` are, because it could log in again. NULL: there is none. */
+const struct roster_row *roster_find_unused(const struct roster *roster, size_t many);
 /* Takes a row out of the roster; not out of the store. */
 void roster_remove(struct roster *roster, const struct roster_row *row);

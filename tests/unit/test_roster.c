@@ -40,9 +40,9 @@ static size_t live(const struct roster *roster, unsigned n) {
         return row->n_live;
 }
 
-static void assert_goes(struct roster *roster, unsigned n) {
+static void assert_goes(struct roster *roster, unsigned n, size_t many) {
         struct device_id id = device_of(n, "default", "alice").id;
-        const struct roster_row *row = roster_find_unused(roster);
+        const struct roster_row *row = roster_find_unused(roster, many);
 
         assert_non_null(row);
         assert_memory_equal(row->id.bytes, id.bytes, sizeof(id.bytes));
@@ -83,7 +83,7 @@ static void test_a_user_without_rows_has_an_empty_roster(void **state) {
 
         assert_int_equal(roster->n, 0);
         assert_null(roster_find(roster, &id));
-        assert_null(roster_find_unused(roster));
+        assert_null(roster_find_unused(roster, 0));
         roster_free(&roster);
         commit(turn);
 }
@@ -101,12 +101,54 @@ static void test_the_device_seen_longest_ago_goes_first_one_in_use_never_a_block
         open_from(turn, 2, 4, SESSION_ENDING); /* does not keep it */
 
         roster = load(turn, "alice");
-        assert_goes(roster, 4);
-        assert_goes(roster, 3);
-        assert_goes(roster, 5);
-        assert_goes(roster, 1);
-        assert_null(roster_find_unused(roster));
+        assert_goes(roster, 4, 2);
+        assert_goes(roster, 3, 3);
+        assert_null(roster_find_unused(roster, 3)); /* a blocked one stays while there are fewer */
+        assert_goes(roster, 5, 2);
+        assert_null(roster_find_unused(roster, 2));
+        assert_goes(roster, 1, 1);
+        assert_null(roster_find_unused(roster, 0));
         assert_int_equal(roster->n, 1);
+        roster_free(&roster);
+        commit(turn);
+}
+
+static void test_sessions_are_looked_at_only_if_there_are_enough_devices(void **state) {
+        struct store_txn *turn = begin_turn(*state);
+        struct roster *roster;
+
+        put_device(turn, 1, "alice", 1, false);
+        put_device(turn, 2, "alice", 2, false);
+        open_from(turn, 1, 1, SESSION_LIVE);
+        for (size_t enough = 2; enough <= 3; enough++) {
+                assert_int_equal(roster_new("default", "alice", &roster), 0);
+                assert_int_equal(roster_look(roster, turn, enough), 0);
+                assert_int_equal(roster->n, 2);
+                assert_int_equal(live(roster, 1), enough == 2);
+                roster_free(&roster);
+        }
+        commit(turn);
+}
+
+static void test_a_device_that_was_seen_since_the_last_counted_session_may_be_in_use(void **state) {
+        struct store_txn *turn = begin_turn(*state);
+        struct session first = session_of(1, "default", "alice"), second = session_of(2, "default", "alice");
+        struct roster *roster;
+
+        put_device(turn, 1, "alice", 100, false);
+        put_device(turn, 2, "alice", 200, false);
+        first.created_at = 150;
+        second.created_at = 200;
+        second.device = device_of(2, "default", "alice").id;
+        open_session(turn, &first);
+        open_session(turn, &second);
+
+        assert_int_equal(roster_new("default", "alice", &roster), 0);
+        while (roster->counted_wall == 0) /* only the first one */
+                assert_int_equal(roster_step(roster, turn), ROSTER_GOES_ON);
+        assert_int_equal(live(roster, 2), 0);
+        assert_goes(roster, 1, 1);
+        assert_null(roster_find_unused(roster, 1));
         roster_free(&roster);
         commit(turn);
 }
@@ -118,6 +160,8 @@ int main(void) {
                 store_test(test_live_sessions_are_counted_by_device_and_no_others),
                 store_test(test_a_user_without_rows_has_an_empty_roster),
                 store_test(test_the_device_seen_longest_ago_goes_first_one_in_use_never_a_blocked_one_last),
+                store_test(test_sessions_are_looked_at_only_if_there_are_enough_devices),
+                store_test(test_a_device_that_was_seen_since_the_last_counted_session_may_be_in_use),
         };
 
         return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
