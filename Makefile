@@ -43,7 +43,7 @@ ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(if $(SAN)
 pc = $(shell pkg-config $(1) 2>/dev/null)
 LIBS_openssl    = $(call pc,--libs libcrypto)
 LIBS_daemon     = -llmdb -ljwt -lz $(call pc,--libs libsystemd libcrypto) -lpthread
-LIBS_command    = $(call pc,--libs smartcols)
+LIBS_command    = $(call pc,--libs smartcols libsystemd)
 
 # ---- rooms -------------------------------------------------------------------------------------------------
 # Up to `verify` the rooms of client/ are everybody's; the daemon links them and never libsessjwt.
@@ -77,6 +77,10 @@ all: $(PRODUCT) ## build everything into build/
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  \1 \t/' | expand -t 14
+
+# Where a doctor looks for what is installed.
+$(B)/client/command_doctor%.o: ALL_CFLAGS += -DSESSJWT_SBIN_DIR='"$(prefix)/sbin"' \
+	-DSESSJWT_SECURITY_DIR='"$(securitydir)"'
 
 # ---- compile -----------------------------------------------------------------------------------------------
 $(B)/%.o: %.c

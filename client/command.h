@@ -95,6 +95,7 @@ int command_watch(struct command *command);
 int command_keys(struct command *command);
 int command_rotate_key(struct command *command);
 int command_status(struct command *command);
+int command_doctor(struct command *command);
 int command_cat_config(struct command *command);
 
 /* Says on stderr what a call of the library returned. Returns STATUS_FAILED. */

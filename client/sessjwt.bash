@@ -50,6 +50,7 @@ _sessjwt() {
                 [keys]=""
                 [rotate-key]="--revoke"
                 [status]="--statistics"
+                [doctor]=""
                 [cat-config]=""
         )
         local always="-h --help --version --socket --json -j --no-legend --no-pager"

@@ -66,6 +66,8 @@ static const struct verb verbs[] = {
                 OPTION_REVOKE, 0, 0, command_rotate_key },
         { "status", "[--statistics]", "Show how the daemon is, and which session this runs in",
                 OPTION_STATISTICS, 0, 0, command_status },
+        { "doctor", "", "Say what is wrong with this host's sessions, and how to mend it (root sees all)", 0,
+                0, 0, command_doctor },
         { "cat-config", "", "Print the configuration files that count, in their order", 0, 0, 0,
                 command_cat_config },
         { 0 },

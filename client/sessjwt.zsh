@@ -50,6 +50,7 @@ _sessjwt_verbs() {
                 'keys:show the signing keys'
                 'rotate-key:sign with the next key'
                 'status:show how the daemon is'
+                'doctor:say what is wrong here, and how to mend it'
                 'cat-config:print the configuration files that count'
         )
         _describe verb names
@@ -82,6 +83,7 @@ _sessjwt() {
                 keys ""
                 rotate-key "--revoke"
                 status "--statistics"
+                doctor ""
                 cat-config ""
         )
         local -A specs=(

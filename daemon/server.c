@@ -42,8 +42,10 @@ static void begin_reload(struct server *server) {
         int r = reload_start(server->reload);
 
         server->reload_wanted = r == -EALREADY;
-        if (r == 0)
-                sd_notify(0, "RELOADING=1");
+        if (r < 0)
+                return;
+        server->config_read_wall = server->now.wall;
+        sd_notify(0, "RELOADING=1");
 }
 
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {

@@ -15,7 +15,7 @@ void server_note_config(struct server *server) {
         struct health *health = &server->service.health;
 
         health->n_unresolved_groups = server->config->n_unresolved_groups;
-        health->config_read_wall = server->now.wall;
+        health->config_read_wall = server->config_read_wall;
         health->config_error[0] = '\0';
 }
 

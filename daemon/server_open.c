@@ -153,6 +153,7 @@ int server_open(struct server *server) {
         raise_descriptors(&max_leaders);
         server->now = clock_now();
         server->service.started_boot = server->now.boot;
+        server->config_read_wall = server->now.wall;
         server->service.health.leaders_max = max_leaders;
         server->service.health.state_dir = server->options->state_dir;
         server->service.health.config_file = server->options->config_file;

@@ -83,6 +83,7 @@ struct server {
         struct request *reload_waits;      /* for the reading that goes on; linked by change.next */
         struct request *reload_waits_next; /* for one that must be begun after it */
         bool reload_wanted;                /* by SIGHUP, while one goes on */
+        usec_t config_read_wall; /* when the last reading began: what is changed later is not in it */
 
         struct request *names_waits; /* for what NSS says; linked by change.next */
 

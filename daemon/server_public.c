@@ -149,6 +149,8 @@ static int begin_reload(struct server *server, struct connection *connection, co
                 waits = &server->reload_waits_next;
         else if (r < 0)
                 return r;
+        else
+                server->config_read_wall = server->now.wall;
         request_begin_reply(q);
         connection->change_in_flight = true;
         q->change.next = (struct change *) *waits;

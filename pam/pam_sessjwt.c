@@ -14,12 +14,16 @@
 #include <security/pam_modules.h>
 
 #include "client/cleanup.h"
+#include "client/protocol.h"
 #include "pam/ask.h"
 #include "pam/choice.h"
 #include "pam/frame.h"
 #include "pam/options.h"
 #include "pam/remember.h"
 #include "pam/who.h"
+
+/* For whoever looks at the file: which one is installed (sessjwt doctor). */
+static const char version[] __attribute__((used)) = "pam_sessjwt version " SESSJWT_VERSION "\n";
 
 #define SESSION_ID_NAME "SESSJWT_SESSION_ID"
 #define TOKEN_FILE_NAME "BEARER_TOKEN_FILE" /* WLCG Bearer Token Discovery */
