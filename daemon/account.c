@@ -1,6 +1,7 @@
 /* account: see account.h. */
 #include "daemon/account.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 struct account account_of(const char *realm, const char *user) {
@@ -16,6 +17,33 @@ void account_reset(struct account *account, uint32_t uid, usec_t at) {
                 account->uid = uid;
         if (account->reset_at < at)
                 account->reset_at = at;
+}
+
+void account_fail(struct account *account, uint32_t uid, const char *from, usec_t wall) {
+        account->uid = uid;
+        if (account->failures < UINT32_MAX)
+                account->failures++;
+        account->failed_at = wall;
+        snprintf(account->failed_from, sizeof(account->failed_from), "%s", from);
+}
+
+bool account_tell_failures(struct account *account, char ret_text[static MESSAGE_TEXT_MAX + 1]) {
+        char at[CLOCK_TEXT_SIZE];
+
+        if (account->failures == 0)
+                return false;
+        clock_write(account->failed_at, at);
+        snprintf(ret_text, MESSAGE_TEXT_MAX + 1,
+                "%" PRIu32 " failed attempt%s since your last login, last from %s at %.16sZ.",
+                account->failures, account->failures == 1 ? "" : "s", account->failed_from, at);
+        account->failures = 0;
+        account->failed_at = 0;
+        account->failed_from[0] = '\0';
+        return true;
+}
+
+bool account_is_empty(const struct account *account) {
+        return account->reset_at == 0 && account->failures == 0;
 }
 
 const char *on_password_change_name(enum on_password_change what) {

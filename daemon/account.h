@@ -2,6 +2,7 @@
  * store and no clock. A user of whom nothing is to be remembered has none. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/protocol.h"
@@ -21,6 +22,10 @@ struct account {
         char user[USER_MAX + 1];
         uint32_t uid;    /* the last that was seen; ACCOUNT_UID_UNKNOWN */
         usec_t reset_at; /* wall, the time of tokens: none issued before counts any more; 0: never reset */
+        /* Attempts to sign in that failed since the last login that was told of them. */
+        uint32_t failures;
+        usec_t failed_at; /* wall: the last of them */
+        char failed_from[LOCK_SOURCE_MAX + 1];
 };
 
 /* One of whom nothing is known yet. Names are cut at their limits. */
@@ -28,6 +33,14 @@ struct account account_of(const char *realm, const char *user);
 
 /* Notes a reset at that time; it never goes back. uid ACCOUNT_UID_UNKNOWN: what was known stays. */
 void account_reset(struct account *account, uint32_t uid, usec_t at);
+
+/* Counts an attempt that failed, from there, then. */
+void account_fail(struct account *account, uint32_t uid, const char *from, usec_t wall);
+/* The user signs in: the line that tells him what has failed since he did so last (times in UTC), and nothing
+ * is counted any more. false: there is nothing to tell, ret_text is untouched. */
+bool account_tell_failures(struct account *account, char ret_text[static MESSAGE_TEXT_MAX + 1]);
+/* Nothing is to be remembered of him. */
+bool account_is_empty(const struct account *account);
 
 /* "end-others", "end-all", "keep"; "unknown" for no such number. Static text. */
 const char *on_password_change_name(enum on_password_change what);

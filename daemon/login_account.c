@@ -42,10 +42,19 @@ int login_recognise(const struct login *login, struct device *ret) {
         return device_recognise(&facts, ret);
 }
 
+static bool is_of_machine(const struct login *login, const struct device *device) {
+        return device->kind == DEVICE_SSH_KEY &&
+               name_list_has(&login->config->uncounted_keys, device->identity);
+}
+
+bool login_is_of_machine(const struct login *login) {
+        struct device device;
+
+        return login_recognise(login, &device) == 0 && is_of_machine(login, &device);
+}
+
 bool login_counts(const struct login *login, const struct limit_login *limits, const struct device *device) {
-        return limit_login_counts(limits) &&
-               !(device->kind == DEVICE_SSH_KEY &&
-                       name_list_has(&login->config->uncounted_keys, device->identity));
+        return limit_login_counts(limits) && !is_of_machine(login, device);
 }
 
 /* The device is foreseen for the question only: under keyboard-interactive it is the network source, or the

@@ -119,6 +119,7 @@ static int find_attempt(const struct login *login, struct moment now, struct att
         if (r < 0)
                 return r;
         a.told.uid = login->frame.uid;
+        a.told.created_at = now.wall;
         snprintf(a.told.realm, sizeof(a.told.realm), "%s", login->frame.realm);
         snprintf(a.told.user, sizeof(a.told.user), "%s", a.user.subject ? "?" : login->frame.user);
         snprintf(a.told.service, sizeof(a.told.service), "%s", login->frame.service);
@@ -257,7 +258,9 @@ static int drop_oldest(const struct login *login, struct store_txn *txn, const s
 }
 
 static int tell(struct login *login, enum effect_kind kind, const struct attempt *a, const char *note) {
-        return effects_add(&login->change.effects, kind, BY_POLICY, &a->told, note);
+        enum initiator initiator = kind == EFFECT_LOGIN_FAILED ? BY_USER : BY_POLICY;
+
+        return effects_add(&login->change.effects, kind, initiator, &a->told, note);
 }
 
 /* Counts the failure in one row. *ret_remaining becomes smaller if this row bears fewer; 0: it locks now. */
@@ -310,6 +313,8 @@ static int login_authfail(struct login *login, struct store_txn *txn, struct mom
                 return 0;
         }
         r = tell(login, EFFECT_LOGIN_FAILED, &a, a.source.source);
+        if (r == 0 && !a.user.subject)
+                r = login_count_failure(txn, &a.told, *a.told.ip ? a.told.ip : a.source.source);
         if (r == 0 && a.source_counts)
                 r = count_failure(login, txn, &a, &a.source, &remaining);
         if (r == 0 && a.user_counts)

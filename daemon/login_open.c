@@ -174,6 +174,9 @@ static int keep_opened(struct login *login, struct store_txn *txn, const struct 
         }
         login_reply(login, FRAME_OK, NULL);
         sid_write(&session->sid, login->reply.session_id);
+        r = login_tell_failures(login, txn, session);
+        if (r < 0)
+                return r;
         return effects_add(&login->change.effects, EFFECT_SESSION_OPENED, BY_USER, session, NULL);
 }
 

@@ -101,8 +101,11 @@ static const struct field device_fields[] = {
 static const struct field account_fields[] = {
         U32(account, uid, UINT32_MAX),
         U64(account, reset_at),
+        U32(account, failures, UINT32_MAX),
+        U64(account, failed_at),
         TEXT(account, realm, 1),
         TEXT(account, user, 1),
+        TEXT(account, failed_from, 0),
 };
 
 static const struct field lockout_fields[] = {

@@ -140,6 +140,8 @@ int store_next_name(struct store_txn *txn, struct store_cursor *cursor, char ret
 /* STORE_NOT_FOUND: nothing is kept of the user himself. */
 int store_find_account(struct store_txn *txn, const char *realm, const char *user, struct account *ret);
 int store_put_account(struct store_txn *txn, const struct account *account);
+/* 0, STORE_NOT_FOUND or negative errno. */
+int store_remove_account(struct store_txn *txn, const char *realm, const char *user);
 /* Whether anything is kept of the user: a session, a device, an account. < 0, 0 or 1. */
 int store_knows_user(struct store_txn *txn, const char *realm, const char *user);
 /* Whether a session of this uid ever went by that name. < 0, 0 or 1. */

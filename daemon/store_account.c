@@ -47,6 +47,15 @@ int store_put_account(struct store_txn *txn, const struct account *account) {
         return row_put(txn, DB_USER, SPAN(key), (struct span){ record, size });
 }
 
+int store_remove_account(struct store_txn *txn, const char *realm, const char *user) {
+        struct record_key key;
+
+        if (!names_fit(realm, user))
+                return STORE_NOT_FOUND;
+        record_key_account(realm, user, &key);
+        return row_remove(txn, DB_USER, SPAN(key));
+}
+
 int store_knows_user(struct store_txn *txn, const char *realm, const char *user) {
         struct record_key prefix;
         struct span key, value;

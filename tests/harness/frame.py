@@ -5,7 +5,8 @@ import dataclasses
 import socket
 import struct
 
-ACCOUNT, OPEN, CLOSE, CHOOSE = 1, 2, 3, 8
+ACCOUNT, OPEN, CLOSE = 1, 2, 3
+PREAUTH, AUTHFAIL, AUTHSUCC, CHOOSE = 5, 6, 7, 8
 OK, IGNORED, DENIED, FAILED, UNSUPPORTED, ASKS = 1, 2, 3, 4, 5, 6
 CAN_ASK = 1 << 5  # a flag
 OLDEST, OTHERS, GIVE_UP = 1, 2, 3  # choices

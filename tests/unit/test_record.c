@@ -225,12 +225,14 @@ static void test_keys_hold_at_every_limit(void **state) {
 }
 
 static void test_an_account_is_read_as_it_was_written_and_nothing_less(void **state) {
-        static const uint8_t expected[] = "\1\xe8\3\0\0\5\4\3\2\1\0\0\0\1\0r\5\0alice";
+        static const uint8_t expected[] = "\1\xe8\3\0\0\5\4\3\2\1\0\0\0\1\0\0\0"
+                                          "\7\0\0\0\0\0\0\0\1\0r\5\0alice\5\0there";
         struct account account = account_of("r", "alice"), out;
         uint8_t bytes[64];
         size_t size;
 
         account_reset(&account, 1000, 0x0102030405);
+        account_fail(&account, 1000, "there", 7);
         assert_int_equal(record_write_account(&account, bytes, sizeof(bytes), &size), 0);
         assert_int_equal(size, sizeof(expected) - 1);
         assert_memory_equal(bytes, expected, size);
