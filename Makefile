@@ -37,7 +37,8 @@ HARDENING := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-
 OPTIMISE  ?= -O2 -g
 CFLAGS    ?= $(OPTIMISE)
 ALL_CFLAGS = -std=gnu11 -I. -I$(B)/gen -D_GNU_SOURCE -fPIC -fvisibility=default $(WARNINGS) $(HARDENING) \
-             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
+             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+             $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
 pc = $(shell pkg-config $(1) 2>/dev/null)
@@ -72,7 +73,7 @@ REPLAYS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/
 INTEROP    := $(patsubst tests/interop/%.c,$(B)/tests/interop/%,$(wildcard tests/interop/*.c))
 HARNESS    := $(patsubst tests/harness/%.c,$(B)/tests/harness/%,$(wildcard tests/harness/*.c))
 
-.PHONY: all help clean deps check test-build bench demo install format
+.PHONY: all help clean deps check check-unit test-build bench demo install deb format
 all: $(PRODUCT) ## build everything into build/
 
 help: ## list the targets
@@ -185,8 +186,11 @@ test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(REPLAYS) $(HARNESS) 
 
 check: ## run every test (installs what is missing when root); ends with the count
 	@.ci/deps --ensure
-	@+$(MAKE) --no-print-directory -j$$(nproc) test-build
+	@+$(MAKE) --no-print-directory -j$$(nproc) test-build $(DEB)/built
 	@tests/run $(TESTS)
+
+check-unit: $(UNIT_TESTS) ## the unit tests alone, as any user
+	@tests/run build/tests/unit/
 
 $(B)/tests/bench/%: tests/bench/%.c $(B)/daemon.a $(B)/contract.a $(LIBRARY)
 	$(call say,BENCH,$<)
@@ -310,10 +314,31 @@ install: all $(INSTALLED:%=$(B)/installed/%) ## install (DESTDIR=, prefix=/usr)
 	$(Q)$(if $(DESTDIR),:,ldconfig)
 	$(Q)$(if $(DESTDIR),:,journalctl --update-catalog 2>/dev/null || true)
 
+# ---- Debian packages ---------------------------------------------------------------------------------------
+# Built from a copy, so that nothing is left beside the sources; anew when one of those has changed. The tests
+# are those of `make check`, so they do not run once more.
+DEB         := $(B)/deb
+DEB_SOURCES := $(filter-out tests/%,$(wildcard $(shell git ls-files 2>/dev/null || \
+                 find * -type f -not -path 'build*'))) tests/interop/example.mjs
+
+deb: ## Debian packages, in build/deb
+	@.ci/deps --ensure
+	@+$(MAKE) --no-print-directory $(DEB)/built
+
+$(DEB)/built: $(DEB_SOURCES)
+	$(call say,DEB,$(DEB))
+	@rm -rf $(DEB) && mkdir -p $(DEB)/source
+	@tar -c $(DEB_SOURCES) | tar -x -C $(DEB)/source
+	$(Q)cd $(DEB)/source && env -u MAKEFLAGS -u MAKELEVEL -u CFLAGS -u CPPFLAGS -u LDFLAGS -u DESTDIR \
+		DEB_BUILD_OPTIONS="nocheck noautodbgsym parallel=$$(nproc)" \
+		dpkg-buildpackage -us -uc -b >../build.log 2>&1 || { tail -n 40 ../build.log; exit 1; }
+	@rm -rf $(DEB)/source
+	@touch $@
+
 format: ## clang-format every source in place
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean: ## remove build/
 	$(Q)rm -rf $(B)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(DEB) -prune -o -type f -name '*.d' -print 2>/dev/null)
