@@ -8,6 +8,7 @@
 #include "daemon/ending.h"
 #include "daemon/history.h"
 #include "daemon/log.h"
+#include "daemon/renewal.h"
 #include "daemon/tell.h"
 #include "daemon/terminate.h"
 
@@ -36,10 +37,15 @@ static int reconcile_session(struct service *service, struct leaders *leaders, s
                 return ending_finish(txn, session, END_LOST, effects);
         if (r < 0) {
                 log_line(LOG_ERR, "cannot watch login process %d: %s", session->leader.pid, strerror(-r));
-                return 0;
+                return service->is_renewed ? ending_finish(txn, session, END_LOST, effects) : 0;
+        }
+        if (service->is_renewed) {
+                r = ending_end(txn, session, END_ACCOUNT_RESET, BY_SYSTEM, RENEWAL_NOTE, effects);
+                if (r < 0)
+                        return r;
         }
         if (session->state == SESSION_ENDING) {
-                tell_line(session, "", line);
+                tell_line(session, service->is_renewed ? RENEWAL_NOTE : "", line);
                 terminate_begin(leaders, session, session->end == END_DENIED ? NULL : line, now.boot);
         }
         return 0;

@@ -21,6 +21,8 @@
 void server_take_done(struct server *server) {
         struct change *change = turn_take_done(server->turn), *next;
 
+        if (change)
+                (void) server_note_transaction(server);
         for (; change; change = next) {
                 next = change->next;
                 if (change->turn_took > 0)

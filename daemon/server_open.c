@@ -13,6 +13,7 @@
 #include "daemon/keys.h"
 #include "daemon/log.h"
 #include "daemon/reconcile.h"
+#include "daemon/renewal.h"
 #include "daemon/terminate.h"
 
 #define FDS_FOR_OURSELVES 64
@@ -28,6 +29,25 @@ static void raise_descriptors(size_t *ret_max_leaders) {
         *ret_max_leaders = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : limit.rlim_cur / 2;
 }
 
+/* Whoever comes here has another version than before: which one reads it, and what else can be done. */
+static void refuse_schema(const char *dir) {
+        char writer[32] = "";
+        uint32_t schema;
+
+        if (store_read_schema(dir, &schema, writer, sizeof(writer)) < 0) {
+                log_line(LOG_ERR,
+                        "%s/data.mdb is no store of sessjwtd: move it away to begin with an empty one", dir);
+                return;
+        }
+        log_line(LOG_ERR,
+                "the store in %s has the schema %u and was last opened by sessjwtd %s; this is sessjwtd %s, "
+                "which "
+                "reads schema %u: install the former again, or move %s/data.mdb away to begin with an empty "
+                "store (a backup in %s/backups can be restored if it was made with schema %u)",
+                dir, schema, *writer ? writer : "of an unknown version", SESSJWT_VERSION, store_schema(), dir,
+                dir, store_schema());
+}
+
 static int open_store(struct server *server) {
         pid_t holder = 0;
         int r = store_open(server->options->state_dir, 0, &server->service.store, &holder);
@@ -39,8 +59,7 @@ static int open_store(struct server *server) {
                 log_line(LOG_ERR, "%s must belong to uid %u, and nobody else may write in it",
                         server->options->state_dir, geteuid());
         else if (r == -EPROTO)
-                log_line(
-                        LOG_ERR, "%s was written by another version of sessjwtd", server->options->state_dir);
+                refuse_schema(server->options->state_dir);
         else if (r < 0)
                 log_line(
                         LOG_ERR, "cannot open the store in %s: %s", server->options->state_dir, strerror(-r));
@@ -105,7 +124,9 @@ static int take_up(struct server *server, size_t max_leaders) {
         struct rotation_rule rule = keys_rule(server->config, &server->service.boot, server->now);
         int r;
 
-        r = keys_load(&server->service, &rule);
+        r = renewal_begin(&server->service, server->options->runtime_dir);
+        if (r >= 0)
+                r = keys_load(&server->service, &rule);
         if (r >= 0)
                 r = keys_load_seal(&server->service);
         if (r >= 0)
@@ -120,6 +141,8 @@ static int take_up(struct server *server, size_t max_leaders) {
                 r = logind_new(server->event, terminate_refused, server->leaders, &server->logind);
         if (r >= 0)
                 r = reconcile(&server->service, server->leaders, server->now);
+        if (r >= 0)
+                r = renewal_finish(&server->service, server->now);
         if (r >= 0)
                 fdstore_settle(server->fdstore);
         return r;

@@ -202,6 +202,9 @@ void server_tend_history(struct server *server);
 int server_open_status(struct server *server);
 /* First of all after a commit: the bytes. What it ended without being kept is noted, to be tried again. */
 void server_tell_status(struct server *server, const struct effects *effects);
+/* Before what came back from the turn is answered: the page tells the next start how far the store has
+ * come. */
+uint64_t server_note_transaction(struct server *server);
 void server_beat(struct server *server);
 void server_release_indices(struct server *server);
 

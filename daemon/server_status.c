@@ -123,19 +123,25 @@ static void retry_ends(struct server *server) {
         turn_post(server->turn, &retry->change);
 }
 
-/* ---- every second ---- */
+/* ---- after each turn, and every second ---- */
 
-void server_beat(struct server *server) {
+uint64_t server_note_transaction(struct server *server) {
         uint64_t last_transaction = 0;
         int r;
 
-        server->heartbeat_due = server->now.boot + HEARTBEAT_INTERVAL;
         r = store_last_transaction(server->service.store, &last_transaction);
         if (r < 0)
                 log_line(LOG_ERR, "cannot read the store's last transaction: %s", strerror(-r));
-        status_beat(server->service.status, server->now.wall, last_transaction);
+        else
+                status_note_transaction(server->service.status, last_transaction);
+        return last_transaction;
+}
+
+void server_beat(struct server *server) {
+        server->heartbeat_due = server->now.boot + HEARTBEAT_INTERVAL;
+        status_beat(server->service.status, server->now.wall);
         server_watch_bearer_clock(server);
-        server_note_health(server, last_transaction);
+        server_note_health(server, server_note_transaction(server));
         if (server->turn)
                 retry_ends(server);
 }

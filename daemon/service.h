@@ -33,6 +33,7 @@ struct service {
         struct health health;         /* loop thread only */
         struct statistics statistics; /* loop thread only */
         struct boot_id boot;
+        bool is_renewed; /* at start: see renewal.h */
         usec_t started_boot;
         struct sid last_sid; /* the newest one minted or stored */
 };

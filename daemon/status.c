@@ -179,6 +179,29 @@ int status_open(int dirfd, const uint8_t store_id[static 16], struct status **re
         return 0;
 }
 
+int status_find_store(int dirfd, uint8_t ret_store_id[static 16], uint64_t *ret_transaction) {
+        static const uint8_t none[16];
+        _cleanup_(cleanup_close) int fd = -1;
+        struct status_header header = { 0 };
+        uint64_t id[2];
+        ssize_t n;
+
+        fd = openat(dirfd, SESSJWT_STATUS_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0)
+                return errno == ENOENT || errno == ELOOP || errno == ENXIO ? STATUS_NONE : -errno;
+        n = pread(fd, &header, sizeof(header), 0);
+        if (n < 0)
+                return errno == EISDIR ? STATUS_NONE : -errno;
+        id[0] = atomic_load(&header.store_id[0]);
+        id[1] = atomic_load(&header.store_id[1]);
+        if (n != sizeof(header) || atomic_load(&header.magic) != STATUS_MAGIC ||
+                atomic_load(&header.version) != STATUS_VERSION || memcmp(id, none, sizeof(none)) == 0)
+                return STATUS_NONE;
+        memcpy(ret_store_id, id, sizeof(id));
+        *ret_transaction = atomic_load(&header.last_transaction);
+        return 0;
+}
+
 void status_close(struct status **status) {
         if (!*status)
                 return;
@@ -287,6 +310,7 @@ static void take_over(struct status *status) {
                 atomic_load(&header->store_id[1]) == status->store_id[1])
                 return;
         atomic_store(&header->wall, 0);
+        atomic_store(&header->last_transaction, 0);
         atomic_store(&header->store_id[0], status->store_id[0]);
         atomic_store(&header->store_id[1], status->store_id[1]);
 }
@@ -331,11 +355,14 @@ static void raise_wall(struct status_header *header, usec_t wall) {
                 ;
 }
 
-void status_beat(struct status *status, usec_t wall, uint64_t last_transaction) {
+void status_note_transaction(struct status *status, uint64_t last_transaction) {
+        atomic_store_explicit(&status->header->last_transaction, last_transaction, memory_order_relaxed);
+}
+
+void status_beat(struct status *status, usec_t wall) {
         struct status_header *header = status->header;
 
         raise_wall(header, wall);
-        atomic_store_explicit(&header->last_transaction, last_transaction, memory_order_relaxed);
         atomic_store_explicit(&header->heartbeat, status_clock(), memory_order_release);
 }
 

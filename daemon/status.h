@@ -19,6 +19,12 @@ struct status;
 int status_open(int dirfd, const uint8_t store_id[static 16], struct status **ret);
 void status_close(struct status **status);
 
+enum { STATUS_NONE = 1 };
+
+/* Of which store, and of which of its transactions, the page in that folder told last. 0; STATUS_NONE: there
+ * is no page, or it has told of none; negative errno. */
+int status_find_store(int dirfd, uint8_t ret_store_id[static 16], uint64_t *ret_transaction);
+
 /* ---- at start: what the store says, before anything is answered ---- */
 
 /* The index is not to be picked: a session has it, or had it. is_live: its byte is to be valid. 0; -EBADMSG
@@ -48,7 +54,9 @@ uint64_t status_changes(const struct status *status);
 void status_raise_generation(struct status *status);
 
 /* A sign of life, once a second. */
-void status_beat(struct status *status, usec_t wall, uint64_t last_transaction);
+void status_beat(struct status *status, usec_t wall);
+/* How far the store has come: for the next start (status_find_store). */
+void status_note_transaction(struct status *status, uint64_t last_transaction);
 
 /* The time for tokens: the later of this one and any that the page tells, so that a clock which is set back
  * revives none. The page tells it, to the second: who has heard an answer by this time gets none by an

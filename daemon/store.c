@@ -24,6 +24,7 @@ void store_close(struct store **store) {
                 mdb_txn_abort(s->reader.mdb);
         if (s->env)
                 mdb_env_close(s->env);
+        cleanup_close(&s->seen_fd);
         cleanup_close(&s->lock_fd); /* last: who has the lock has the map */
         free(s);
 }
@@ -135,6 +136,8 @@ int store_commit(struct store_txn **txn) {
         errno = 0;
         r = mdb_txn_commit(t->mdb);
         r = commit_error(r, errno);
+        if (r == 0 && t->kind == TXN_TURN)
+                store_note_seen(t->store);
         free_txn(t);
         return r;
 }
@@ -153,7 +156,7 @@ static int add_pages(struct store_txn *txn, MDB_dbi dbi, size_t *pages) {
 }
 
 /* By the trees, not by the end of the file: a file never shrinks, but what ends free is there for opens. */
-static int count_pages(struct store_txn *txn, size_t *ret_used, size_t *ret_all) {
+int store_count_pages(struct store_txn *txn, size_t *ret_used, size_t *ret_all) {
         const MDB_dbi free_list = 0; /* LMDB's own, always open */
         size_t used = 2;             /* the two meta pages */
         MDB_envinfo info;
@@ -182,7 +185,7 @@ int store_may_open(struct store_txn *txn) {
         size_t used, all, reserve;
         int r;
 
-        r = count_pages(txn, &used, &all);
+        r = store_count_pages(txn, &used, &all);
         if (r)
                 return r;
         reserve = all / 10 > RESERVE_PAGES_MIN ? all / 10 : RESERVE_PAGES_MIN;
@@ -193,7 +196,7 @@ int store_usage(struct store_txn *txn, unsigned *ret_permille) {
         size_t used, all;
         int r;
 
-        r = count_pages(txn, &used, &all);
+        r = store_count_pages(txn, &used, &all);
         if (r)
                 return r;
         *ret_permille = (unsigned) (used * 1000 / all);

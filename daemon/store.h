@@ -15,6 +15,7 @@
  * the same one. A store is opened once a process, never twice, and is not used across fork. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,14 @@ enum { STORE_NOT_FOUND = 1, STORE_END = 2 };
  * twice); -EPROTO: a schema of another version, or a foreign LMDB file; -EPERM: dir is not ours, or others
  * may write to it. */
 int store_open(const char *dir, size_t map_size, struct store **ret, pid_t *ret_holder);
+/* Opens a store that is one file, of which nobody else knows. -EBADMSG: it is no store, or not whole;
+ * -EPROTO: a schema of another version. */
+int store_open_file(const char *path, struct store **ret);
+/* The schema that is read and written here. */
+uint32_t store_schema(void);
+/* The schema, and the version of the sessjwtd ("" if it cannot be told) that wrote the store in dir: when
+ * store_open has refused it for that. 0 or negative errno. */
+int store_read_schema(const char *dir, uint32_t *ret_schema, char *ret_writer, size_t size);
 /* All transactions must have ended. NULL inside is fine. */
 void store_close(struct store **store);
 
@@ -215,6 +224,40 @@ int store_take_retired(struct store_txn *txn, uint64_t below, uint64_t *indices,
 
 /* The number of the last transaction that was committed. */
 int store_last_transaction(const struct store *store, uint64_t *ret);
+
+/* ---- copies; and stores that are not what was here last ---- */
+
+/* Writes a copy of what is committed now: a store in a file of its own (0600; there must be none of that
+ * name) that is durable and has been checked when this returns; its folder is not. There are no signing keys
+ * in it, no seal and no resting indices; and it says of itself that it is a copy. Any thread, beside
+ * everything else. -EEXIST; -ENOSPC: also if logins would have next to no room left beside it; -ECANCELED;
+ * -EBADMSG with a line about what is wrong in the store. On failure the file is gone. */
+int store_copy(
+        struct store *store, const char *path, const atomic_bool *cancel, char *ret_error, size_t size);
+
+/* Whether it is a copy that has not been renewed. < 0, 0 or 1. */
+int store_is_copy(struct store_txn *txn);
+/* Says so of a store that was copied in another way. */
+int store_mark_copy(struct store_txn *txn);
+/* Whether no key was ever kept in it. < 0, 0 or 1. */
+int store_is_blank(struct store_txn *txn);
+/* So that nothing that was issued from it, or from what it is a copy of, counts any more: signing keys, seal
+ * and resting indices go; from here on it is another store, with an id of its own, and is called a copy until
+ * store_end_renewal. */
+int store_renew(struct store_txn *txn);
+int store_end_renewal(struct store_txn *txn);
+
+/* How far a store had come. */
+struct store_point {
+        uint8_t id[16];
+        uint64_t transaction;
+};
+
+/* How far the store in this folder had come when it was opened, by a file beside it, which each turn is noted
+ * in. STORE_NOT_FOUND: that says nothing. */
+int store_find_seen(const struct store *store, struct store_point *ret);
+/* Whether it is not what had come so far: it is another store, or was taken back to what it had been. */
+bool store_is_behind(const struct store *store, const struct store_point *point);
 
 /* ---- signing keys: opaque bytes under their kid; only keyring knows what is in them ---- */
 

@@ -89,3 +89,12 @@ int store_put_seal(struct store_txn *txn, const void *bytes, size_t size) {
 int store_find_seal(struct store_txn *txn, void *buf, size_t size, size_t *ret_size) {
         return copy_row(txn, DB_META, seal_row, buf, size, ret_size);
 }
+
+int keys_forget(struct store_txn *txn) {
+        int r;
+
+        r = row_remove_all(txn, DB_KEY);
+        if (r == 0)
+                r = row_remove(txn, DB_META, seal_row);
+        return r < 0 ? r : 0;
+}

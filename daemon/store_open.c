@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/cleanup.h"
+#include "client/protocol.h"
 
 /* Address space, not memory or disk: changing it later would need every reader to stop. */
 #define MAP_SIZE_DEFAULT (UINT64_C(64) << 30)
@@ -42,8 +44,9 @@ const char *store_database_name(enum database db) {
 
 static const struct span schema_row = { (const uint8_t *) "schema", 6 };
 static const struct span id_row = { (const uint8_t *) "id", 2 };
+static const struct span writer_row = { (const uint8_t *) "writer", 6 };
 
-static int open_env(struct store *store, const char *dir, size_t map_size) {
+static int open_env(struct store *store, const char *path, size_t map_size, unsigned flags) {
         size_t page = (size_t) sysconf(_SC_PAGESIZE);
         int fd, r;
 
@@ -57,7 +60,7 @@ static int open_env(struct store *store, const char *dir, size_t map_size) {
         /* No WRITEMAP: it forbids nested transactions. Nothing that puts off a sync: a commit is a
          * promise. */
         if (!r)
-                r = mdb_env_open(store->env, dir, MDB_NOTLS, 0600);
+                r = mdb_env_open(store->env, path, MDB_NOTLS | flags, 0600);
         if (!r)
                 r = mdb_env_get_fd(store->env, &fd);
         if (r)
@@ -68,18 +71,32 @@ static int open_env(struct store *store, const char *dir, size_t map_size) {
         return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fchmod(fd, 0600) < 0 ? -errno : 0;
 }
 
-static int write_meta(struct store_txn *txn) {
-        uint32_t version = htole32(STORE_SCHEMA_VERSION);
-        uint8_t id[16];
+int store_put_id(struct store_txn *txn) {
+        uint8_t *id = txn->store->id;
+
+        if (getrandom(id, sizeof(txn->store->id), 0) != (ssize_t) sizeof(txn->store->id))
+                return -EIO;
+        return row_put(txn, DB_META, id_row, (struct span){ id, sizeof(txn->store->id) });
+}
+
+/* For whoever cannot read what is written from here on. */
+static int put_writer(struct store_txn *txn) {
+        const struct span own = { (const uint8_t *) SESSJWT_VERSION, strlen(SESSJWT_VERSION) };
+        struct span known;
         int r;
 
-        if (getrandom(id, sizeof(id), 0) != (ssize_t) sizeof(id))
-                return -EIO;
+        r = row_get(txn, DB_META, writer_row, &known);
+        if (r < 0)
+                return r;
+        return r == 0 && span_equal(known, own) ? 0 : row_put(txn, DB_META, writer_row, own);
+}
+
+static int write_meta(struct store_txn *txn) {
+        uint32_t version = htole32(STORE_SCHEMA_VERSION);
+        int r;
 
         r = row_put(txn, DB_META, schema_row, (struct span){ (uint8_t *) &version, sizeof(version) });
-        if (!r)
-                r = row_put(txn, DB_META, id_row, (struct span){ id, sizeof(id) });
-        return r;
+        return r ? r : store_put_id(txn);
 }
 
 static int read_meta(struct store_txn *txn) {
@@ -123,6 +140,8 @@ static int open_databases(struct store_txn *txn) {
         r = flags ? write_meta(txn) : 0;
         if (!r)
                 r = read_meta(txn);
+        if (!r)
+                r = put_writer(txn);
         if (r)
                 return r;
 
@@ -157,24 +176,32 @@ static int open_reader(struct store *store) {
         return 0;
 }
 
+static struct store *new_store(void) {
+        struct store *store = calloc(1, sizeof(*store));
+
+        if (!store)
+                return NULL;
+        store->lock_fd = store->seen_fd = -1;
+        store->reader = (struct store_txn){ .store = store, .kind = TXN_READ };
+        return store;
+}
+
 int store_open(const char *dir, size_t map_size, struct store **ret, pid_t *ret_holder) {
-        _cleanup_(store_close) struct store *store = NULL;
+        _cleanup_(store_close) struct store *store = new_store();
         _cleanup_(cleanup_close) int dir_fd = -1;
         int r;
 
-        store = calloc(1, sizeof(*store));
         if (!store)
                 return -ENOMEM;
-        store->lock_fd = -1;
-        store->reader = (struct store_txn){ .store = store, .kind = TXN_READ };
-
         r = store_open_dir(dir, &dir_fd);
         if (!r)
                 r = store_lock_dir(dir_fd, &store->lock_fd, ret_holder);
         if (!r)
-                r = open_env(store, dir, map_size ? map_size : MAP_SIZE_DEFAULT);
+                r = open_env(store, dir, map_size ? map_size : MAP_SIZE_DEFAULT, 0);
         if (!r)
                 r = open_schema(store);
+        if (!r)
+                r = store_open_seen(store, dir_fd);
         if (!r)
                 r = fsync(dir_fd) < 0 ? -errno : 0;
         if (!r)
@@ -184,5 +211,93 @@ int store_open(const char *dir, size_t map_size, struct store **ret, pid_t *ret_
         if (r)
                 return r;
         *ret = TAKE(store);
+        return 0;
+}
+
+/* ---- a store in one file ---- */
+
+/* LMDB looks at pages through a mapping: one that the file does not reach would end us. */
+static int check_size(struct store *store) {
+        MDB_envinfo info;
+        MDB_stat st;
+        struct stat file;
+        int fd, r;
+
+        r = mdb_env_info(store->env, &info);
+        if (!r)
+                r = mdb_env_stat(store->env, &st);
+        if (!r)
+                r = mdb_env_get_fd(store->env, &fd);
+        if (r)
+                return store_error(r);
+        if (fstat(fd, &file) < 0)
+                return -errno;
+        return (uint64_t) file.st_size / st.ms_psize > info.me_last_pgno ? 0 : -EBADMSG;
+}
+
+static int open_file(const char *path, unsigned flags, bool is_new, struct store **ret) {
+        _cleanup_(store_close) struct store *store = new_store();
+        int r;
+
+        if (!store)
+                return -ENOMEM;
+        r = open_env(store, path, MAP_SIZE_DEFAULT, MDB_NOSUBDIR | MDB_NOLOCK | flags);
+        if (r == -EIO)
+                r = -EBADMSG; /* what LMDB says of a file that is not one of its own */
+        if (!r && !is_new)
+                r = check_size(store);
+        if (!r)
+                r = open_schema(store);
+        if (!r)
+                r = open_reader(store);
+        if (r)
+                return r;
+        *ret = TAKE(store);
+        return 0;
+}
+
+int store_open_file(const char *path, struct store **ret) {
+        struct stat st;
+
+        /* An empty file would become an empty store */
+        if (stat(path, &st) < 0)
+                return -errno;
+        return st.st_size > 0 ? open_file(path, 0, false, ret) : -EBADMSG;
+}
+
+int store_make_file(const char *path, struct store **ret) {
+        return open_file(path, MDB_NOSYNC, true, ret);
+}
+
+/* ---- a store that we cannot read ---- */
+
+uint32_t store_schema(void) {
+        return STORE_SCHEMA_VERSION;
+}
+
+int store_read_schema(const char *dir, uint32_t *ret_schema, char *ret_writer, size_t size) {
+        _cleanup_(store_close) struct store *store = new_store();
+        struct span value;
+        int r;
+
+        if (!store)
+                return -ENOMEM;
+        r = open_env(store, dir, MAP_SIZE_DEFAULT, MDB_RDONLY);
+        if (r)
+                return r;
+        r = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->reader.mdb);
+        if (!r)
+                r = mdb_dbi_open(store->reader.mdb, database_names[DB_META], 0, &store->dbs[DB_META]);
+        if (r)
+                return store_error(r);
+        r = row_get(&store->reader, DB_META, schema_row, &value);
+        if (r || value.size != sizeof(*ret_schema))
+                return r < 0 ? r : -EBADMSG;
+        memcpy(ret_schema, value.bytes, sizeof(*ret_schema));
+        *ret_schema = le32toh(*ret_schema);
+        r = row_get(&store->reader, DB_META, writer_row, &value);
+        if (r < 0)
+                return r;
+        snprintf(ret_writer, size, "%.*s", r ? 0 : (int) value.size, r ? "" : (const char *) value.bytes);
         return 0;
 }

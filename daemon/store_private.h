@@ -15,7 +15,8 @@
  *   lock      'l' realm NUL user NUL kind, subject, source -> record of a lockout
  *             'k' realm NUL user NUL source                -> wall time of the newest login from there
  *   meta      "schema" -> version; "id" -> 16 random bytes; "sequence" -> of the key that signs;
- *             "seal" -> bytes of seal
+ *             "seal" -> bytes of seal; "writer" -> version of the sessjwtd that opened it last; "copy" -> one
+ *             byte, in a copy that was not renewed
  *
  * Databases of their own cost a login one page more than one database with prefixes (11 and 10 pages at
  * 10^3 sessions, 19 and 18 at 10^6; a turn of 64 logins the same), and give the number of sessions without
@@ -60,6 +61,8 @@ struct store_txn {
 
 struct store {
         int lock_fd;
+        int seen_fd;             /* -1: a store in one file */
+        struct store_point seen; /* as it stands in that file; transaction 0: nothing */
         MDB_env *env;
         MDB_dbi dbs[_DB_MAX];
         MDB_dbi main_db;
@@ -71,8 +74,19 @@ struct store {
 int store_open_dir(const char *dir, int *ret_fd);
 int store_lock_dir(int dir_fd, int *ret_fd, pid_t *ret_holder);
 
+/* ---- store_seen ---- */
+int store_open_seen(struct store *store, int dir_fd);
+/* Behind a turn. Nothing is synced, and a failure is nobody's: it is a second witness. */
+void store_note_seen(struct store *store);
+
 /* ---- store_open, store ---- */
 const char *store_database_name(enum database db);
+/* A new id, in the row and in the store. */
+int store_put_id(struct store_txn *txn);
+/* A new store in that file, which must be empty; nothing of it is durable before mdb_env_sync. */
+int store_make_file(const char *path, struct store **ret);
+/* Pages that are used, by the trees, and pages of the map. */
+int store_count_pages(struct store_txn *txn, size_t *ret_used, size_t *ret_all);
 /* 0, or -ENOSPC when only ends may still grow the store. */
 int store_may_open(struct store_txn *txn);
 
@@ -94,6 +108,8 @@ int row_put(struct store_txn *txn, enum database db, struct span key, struct spa
 int row_append(struct store_txn *txn, enum database db, struct span key, struct span value);
 /* 0 or STORE_NOT_FOUND. */
 int row_remove(struct store_txn *txn, enum database db, struct span key);
+/* All of them. */
+int row_remove_all(struct store_txn *txn, enum database db);
 /* The first row at or after key; with `after`, the first that is later. 0 or STORE_END. */
 int row_seek(struct store_txn *txn, enum database db, struct span key, bool after, struct span *ret_key,
         struct span *ret_value);
@@ -155,6 +171,11 @@ int lock_row_check(struct span key, struct span value);
 /* -EBADMSG */
 int history_row_read(struct span key, struct span value, uint64_t *ret_sequence, struct history_row *ret);
 int newest_read(struct span value, uint64_t *ret_sequence);
+
+/* ---- store_key, store_status: in a renewal ---- */
+
+int keys_forget(struct store_txn *txn);
+int retired_forget(struct store_txn *txn);
 
 /* ---- store_status ---- */
 

@@ -97,6 +97,13 @@ int row_remove(struct store_txn *txn, enum database db, struct span key) {
         return r ? failed(txn, r) : 0;
 }
 
+int row_remove_all(struct store_txn *txn, enum database db) {
+        int r;
+
+        r = mdb_drop(txn->mdb, txn->store->dbs[db], 0);
+        return r ? failed(txn, r) : 0;
+}
+
 static void cleanup_cursor(MDB_cursor **cursor) {
         if (*cursor)
                 mdb_cursor_close(*cursor);

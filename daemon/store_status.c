@@ -143,6 +143,15 @@ int store_take_retired(struct store_txn *txn, uint64_t below, uint64_t *indices,
         return 0;
 }
 
+int retired_forget(struct store_txn *txn) {
+        int r;
+
+        r = row_remove_all(txn, DB_RETIRED);
+        if (r == 0)
+                r = row_remove(txn, DB_META, sequence_row);
+        return r < 0 ? r : 0;
+}
+
 int store_last_transaction(const struct store *store, uint64_t *ret) {
         MDB_envinfo info;
         int r;

@@ -45,10 +45,10 @@ static inline int fixture_setup(void **state) {
 }
 
 static inline void fixture_remove_files(struct fixture *f) {
-        static const char *const names[] = { "data.mdb", "lock.mdb", "lock" };
+        static const char *const names[] = { "data.mdb", "lock.mdb", "lock", "seen" };
         char path[64];
 
-        for (size_t i = 0; i < 3; i++) {
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
                 snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
                 (void) unlink(path);
         }

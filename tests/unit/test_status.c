@@ -206,7 +206,7 @@ static void test_a_page_of_another_store_is_taken_over_without_its_time(void **s
 
         status_mend(status);
         status_set(status, 7, STATUS_VALID);
-        status_beat(status, 5000, 1);
+        status_beat(status, 5000);
         status_close(&status);
         assert_int_equal(status_open(dirfd_, (const uint8_t *) "another store...", &status), 0);
         status_mend(status);
@@ -312,10 +312,10 @@ static void test_without_room_to_grow_nothing_is_picked_and_nothing_lost(void **
 static void test_the_page_s_time_never_goes_back(void **state) {
         assert_int_equal(status_time(status, 1000), 1000);
         status_mend(status);
-        status_beat(status, 5000, 1);
+        status_beat(status, 5000);
         assert_int_equal(status_time(status, 1000), 5000);
         assert_int_equal(status_time(status, 6000), 6000);
-        status_beat(status, 2000, 2);
+        status_beat(status, 2000);
         assert_int_equal(status_time(status, 1000), 5000);
         reopen();
         assert_int_equal(status_time(status, 1000), 5000);
@@ -327,9 +327,48 @@ static void test_a_heartbeat_is_of_now(void **state) {
         uint64_t before = status_clock();
         struct status_view view = status_view(status);
 
-        status_beat(status, 1, 42);
+        status_beat(status, 1);
+        status_note_transaction(status, 42);
         assert_in_range(atomic_load(&view.header->heartbeat), before, status_clock());
         assert_int_equal(atomic_load(&view.header->last_transaction), 42);
+}
+
+static void test_the_page_tells_the_next_start_which_store_it_was_of_and_how_far(void **state) {
+        uint8_t id[16];
+        uint64_t transaction = 0;
+
+        assert_int_equal(status_find_store(dirfd_, id, &transaction), STATUS_NONE); /* not mended yet */
+        status_mend(status);
+        status_note_transaction(status, 42);
+        status_close(&status);
+        assert_int_equal(status_find_store(dirfd_, id, &transaction), 0);
+        assert_memory_equal(id, store_id, sizeof(id));
+        assert_int_equal(transaction, 42);
+        assert_int_equal(status_open(dirfd_, (const uint8_t *) "another store id", &status), 0);
+        status_mend(status); /* how far the former had come is not how far this one has */
+        assert_int_equal(status_find_store(dirfd_, id, &transaction), 0);
+        assert_memory_equal(id, "another store id", sizeof(id));
+        assert_int_equal(transaction, 0);
+}
+
+static void test_what_is_no_page_tells_of_no_store(void **state) {
+        uint8_t id[16];
+        uint64_t transaction;
+        int fd;
+
+        status_mend(status);
+        assert_int_equal(truncate(path, 79), 0);
+        assert_int_equal(status_find_store(dirfd_, id, &transaction), STATUS_NONE);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(status_find_store(dirfd_, id, &transaction), STATUS_NONE);
+        assert_int_equal(symlink("/dev/zero", path), 0);
+        assert_int_equal(status_find_store(dirfd_, id, &transaction), STATUS_NONE);
+        assert_int_equal(unlink(path), 0);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        for (int i = 0; i < 100; i++)
+                assert_int_equal(write(fd, "no page of ours", 15), 15);
+        close(fd);
+        assert_int_equal(status_find_store(dirfd_, id, &transaction), STATUS_NONE);
 }
 
 static void test_only_bytes_that_became_others_count_as_changes(void **state) {
@@ -367,6 +406,8 @@ int main(void) {
                 T(test_the_page_grows_when_more_than_half_are_taken),
                 T(test_without_room_to_grow_nothing_is_picked_and_nothing_lost),
                 T(test_the_page_s_time_never_goes_back),
+                T(test_the_page_tells_the_next_start_which_store_it_was_of_and_how_far),
+                T(test_what_is_no_page_tells_of_no_store),
                 T(test_only_bytes_that_became_others_count_as_changes),
                 T(test_a_heartbeat_is_of_now),
         };
