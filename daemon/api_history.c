@@ -41,6 +41,8 @@ static void put_event(struct json_writer *w, const struct event *event) {
         json_member_string(w, "initiator", initiator_name(event->initiator));
         put_text(w, "endReason", session_end_name(event->end));
         put_text(w, "note", event->note);
+        if (event->count > 1)
+                json_member_integer(w, "count", event->count);
         json_close_object(w);
 }
 

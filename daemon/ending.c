@@ -70,11 +70,12 @@ int ending_end(struct store_txn *txn, struct session *session, enum session_end 
                 ending_may_signal(txn, &session->leader, session, NULL), effects);
 }
 
-int ending_evict(struct store_txn *txn, struct session *victim, const struct session *opening,
-        const char *note, struct effects *effects) {
+int ending_evict(struct store_txn *txn, struct session *victim, const struct eviction *eviction,
+        struct effects *effects) {
         return keep_ending(txn, victim,
-                &(struct ending){ .end = END_EVICTED, .initiator = BY_POLICY, .note = note },
-                ending_may_signal(txn, &victim->leader, victim, opening), effects);
+                &(struct ending){
+                        .end = END_EVICTED, .initiator = eviction->initiator, .note = eviction->note },
+                ending_may_signal(txn, &victim->leader, victim, eviction->opening), effects);
 }
 
 int ending_finish(

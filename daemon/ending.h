@@ -18,9 +18,16 @@ int ending_may_signal(struct store_txn *txn, const struct leader_id *leader, con
 int ending_end(struct store_txn *txn, struct session *session, enum session_end end, enum initiator initiator,
         const char *note, struct effects *effects);
 
-/* The same for the victim of a login, which must survive it even if one process leads both. */
-int ending_evict(struct store_txn *txn, struct session *victim, const struct session *opening,
-        const char *note, struct effects *effects);
+struct eviction {
+        const struct session
+                *opening;         /* the login that it is for: survives it even if one process leads both */
+        enum initiator initiator; /* the policy, or the user who was asked */
+        const char *note;
+};
+
+/* The same for the victim of a login. */
+int ending_evict(struct store_txn *txn, struct session *victim, const struct eviction *eviction,
+        struct effects *effects);
 
 /* Notes that a login is over: its row goes. 0 or negative errno. */
 int ending_finish(

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <syslog.h>
 
+#define FAILED_KIND   "failed"
+#define JOINED_WITHIN (60 * USEC_PER_SEC)
+
 /* What is not END_NONE stands before what is, of one effect. */
 const struct event_kind event_kinds[] = {
         { EFFECT_SESSION_OPENED, END_NONE, "login", LOG_INFO, EVENT_KEPT, "b36335985f5d4e7e8ab736d5ad8eb287",
@@ -57,8 +60,8 @@ const struct event_kind event_kinds[] = {
                 "e980f0059f93420fa694ebac50497d10", "device unblocked" },
         { EFFECT_DEVICE_FORGOTTEN, END_NONE, "device-forgotten", LOG_NOTICE, EVENT_KEPT,
                 "4709d3e6e5c84f9aaccf88910cfb6480", "device forgotten" },
-        { EFFECT_LOGIN_FAILED, END_NONE, "failed", LOG_NOTICE, EVENT_KEPT, "65d51a2e2af942008f4cbed0bbcf8ed2",
-                "sign-in failed" },
+        { EFFECT_LOGIN_FAILED, END_NONE, FAILED_KIND, LOG_NOTICE, EVENT_KEPT,
+                "65d51a2e2af942008f4cbed0bbcf8ed2", "sign-in failed" },
         { EFFECT_LOCKED, END_NONE, "lock", LOG_NOTICE, EVENT_KEPT, "994783cc8a714019b1e242d45bc5ad71",
                 "locked" },
         { EFFECT_UNLOCKED, END_NONE, "unlock", LOG_NOTICE, EVENT_KEPT, "a591077e9e964862a5e96700e3326c9a",
@@ -119,7 +122,8 @@ struct event event_of(const struct effect *effect) {
                 .device = session->device,
                 .methods = session->methods,
                 .initiator = effect->initiator,
-                .end = session->end };
+                .end = session->end,
+                .count = 1 };
 
         snprintf(event.kind, sizeof(event.kind), "%s", event_kind_of(effect)->name);
         snprintf(event.realm, sizeof(event.realm), "%s", session->realm);
@@ -129,6 +133,14 @@ struct event event_of(const struct effect *effect) {
         snprintf(event.ip, sizeof(event.ip), "%s", session->ip);
         snprintf(event.note, sizeof(event.note), "%s", effect->note);
         return event;
+}
+
+bool event_joins(const struct event *row, const struct event *later) {
+        return strcmp(later->kind, FAILED_KIND) == 0 && strcmp(row->kind, FAILED_KIND) == 0 &&
+               row->wall <= later->wall && later->wall - row->wall < JOINED_WITHIN &&
+               row->uid == later->uid && row->count < UINT32_MAX &&
+               strcmp(row->service, later->service) == 0 && strcmp(row->ip, later->ip) == 0 &&
+               strcmp(row->note, later->note) == 0;
 }
 
 bool event_has_session(const struct event *event) {

@@ -41,6 +41,7 @@ struct event {
         enum initiator initiator;
         enum session_end end; /* of an end, a denial */
         char note[EFFECT_NOTE_MAX + 1];
+        uint32_t count; /* how many it stands for: failed attempts from one source within a minute, else 1 */
 };
 
 /* What an effect is told as; never NULL. */
@@ -50,6 +51,10 @@ const struct event_kind *event_kind_find(const char *name);
 
 /* The effect as it is told. */
 struct event event_of(const struct effect *effect);
+
+/* Whether the later one need not be told apart from a row of history: a failed attempt like it, from the same
+ * source by the same service, within a minute. */
+bool event_joins(const struct event *row, const struct event *later);
 
 bool event_has_session(const struct event *event);
 bool event_has_device(const struct event *event);

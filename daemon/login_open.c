@@ -102,7 +102,11 @@ static int keep_denied(
 
 static int keep_evictions(struct login *login, struct store_txn *txn, const struct session *session,
         const struct limit_verdict *verdict) {
+        bool was_asked = login_limits(login).policy->on_limit == ON_LIMIT_ASK && login->choice != CHOICE_NONE;
         char note[EFFECT_NOTE_MAX + 1];
+        struct eviction eviction = {
+                .opening = session, .initiator = was_asked ? BY_USER : BY_POLICY, .note = note
+        };
 
         snprintf(note, sizeof(note), "%s%s%s", session->device_name, *session->ip ? " at " : "", session->ip);
         for (size_t i = 0; i < verdict->n_rows; i++) {
@@ -114,7 +118,7 @@ static int keep_evictions(struct login *login, struct store_txn *txn, const stru
                 r = store_find_session(txn, &verdict->rows[i].sid, &victim);
                 if (r)
                         return r < 0 ? r : -ENOENT;
-                r = ending_evict(txn, &victim, session, note, &login->change.effects);
+                r = ending_evict(txn, &victim, &eviction, &login->change.effects);
                 if (r < 0)
                         return r;
         }

@@ -138,6 +138,7 @@ static const struct field history_fields[] = {
         ENUM(history_row, event.initiator, BY_SYSTEM, BY_POLICY),
         ENUM(history_row, event.end, END_NONE, _END_MAX - 1),
         TEXT(history_row, event.note, 0),
+        U32(history_row, event.count, UINT32_MAX),
 };
 
 /* The tables copy C objects by their size: an enum and a pid are four bytes, a bool is one. */

@@ -189,6 +189,8 @@ int store_next_source(struct store_txn *txn, const char *realm, const char *user
 
 /* 0; -ENOSPC already when store_has_room says no. */
 int store_add_event(struct store_txn *txn, const struct event *event);
+/* Writes the row of this sequence anew; realm and user stay. 0, STORE_NOT_FOUND or negative errno. */
+int store_put_event(struct store_txn *txn, uint64_t sequence, const struct event *event);
 /* < 0, 0 or 1: whether there is room for what need not be kept: not in the tenth that is kept for ends. */
 int store_has_room(struct store_txn *txn);
 /* The newest row of all; of a user. STORE_NOT_FOUND. */

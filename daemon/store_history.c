@@ -169,6 +169,25 @@ int store_add_event(struct store_txn *txn, const struct event *event) {
         return r;
 }
 
+int store_put_event(struct store_txn *txn, uint64_t sequence, const struct event *event) {
+        const struct sequence_key key = sequence_key(sequence);
+        struct history_row row;
+        uint8_t record[RECORD_MAX];
+        struct span value;
+        uint64_t found;
+        size_t size;
+        int r;
+
+        r = row_get(txn, DB_HISTORY, SPAN(key), &value);
+        if (!r)
+                r = history_row_read(SPAN(key), value, &found, &row);
+        if (r)
+                return r;
+        row.event = *event;
+        r = record_write_history(&row, record, sizeof(record), &size);
+        return r ? r : row_put(txn, DB_HISTORY, SPAN(key), (struct span){ record, size });
+}
+
 /* When its user has no later one. */
 static int forget_newest(struct store_txn *txn, const struct event *event, uint64_t sequence) {
         struct record_key key;

@@ -31,7 +31,7 @@
 #include "daemon/record.h"
 #include "daemon/store.h"
 
-#define STORE_SCHEMA_VERSION 7
+#define STORE_SCHEMA_VERSION 8
 
 enum database {
         DB_USER,

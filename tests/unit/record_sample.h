@@ -94,7 +94,8 @@ static inline struct history_row a_history_row(void) {
                         .methods = METHOD_KEY,
                         .initiator = BY_POLICY,
                         .end = END_EVICTED,
-                        .note = "phone at 192.0.2.8" },
+                        .note = "phone at 192.0.2.8",
+                        .count = 1 },
                 .previous = 0x0102030405060708,
         };
 

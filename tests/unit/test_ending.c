@@ -191,11 +191,15 @@ static void test_an_eviction_never_costs_the_login_that_causes_it(void **state) 
 
                 if (is_same)
                         opening.leader = leader;
-                assert_int_equal(ending_evict(turn, &victim, &opening, "phone", &effects), 0);
+                assert_int_equal(
+                        ending_evict(turn, &victim,
+                                &(struct eviction){ &opening, is_same ? BY_USER : BY_POLICY, "phone" },
+                                &effects),
+                        0);
                 assert_effect(
                         &effects, 0, is_same ? EFFECT_SESSION_ENDED : EFFECT_SESSION_ENDING, 1, "phone");
                 assert_int_equal(effects.items[0].session.end, END_EVICTED);
-                assert_int_equal(effects.items[0].initiator, BY_POLICY);
+                assert_int_equal(effects.items[0].initiator, is_same ? BY_USER : BY_POLICY);
                 store_abort(&turn);
         }
 }

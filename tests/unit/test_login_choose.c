@@ -67,6 +67,8 @@ static void test_an_open_does_what_was_chosen(void **state) {
                 login = open_chosen(desk, &leader, 1);
                 assert_int_equal(login->reply.outcome, FRAME_OK);
                 assert_others(desk, others, "ending", cases[i].state_of_second);
+                assert_int_equal(login->change.effects.items[0].kind, EFFECT_SESSION_ENDING);
+                assert_int_equal(login->change.effects.items[0].initiator, BY_USER);
                 login_free(&login);
                 assert_int_equal(desk_teardown(state), 0);
         }
