@@ -26,10 +26,14 @@ struct realm {
         char audience[AUDIENCE_MAX + 1]; /* default: that of [token] if it was given there, else the issuer */
 };
 
+/* Who is told of a device never seen before: the user's other live sessions, on their terminals. */
+enum notify_new_device { NOTIFY_NO, NOTIFY_TTY };
+
 struct config {
         unsigned references; /* atomic; use config_ref and config_unref */
 
         /* [daemon] */
+        enum notify_new_device notify_new_device;
         struct name_list uncounted_keys; /* SHA256:… */
         gid_t admin_gid;                 /* of sessjwt-admin; (gid_t) -1 if there is no such group */
 

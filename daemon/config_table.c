@@ -15,7 +15,11 @@
 #define RIGHT_LOCK_TIME "a number and s, m, h or d, as in 15m, from 1s to 30d"
 #define DAY             86400
 
+static const char *const notify_words[] = { [NOTIFY_NO] = "no", [NOTIFY_TTY] = "tty", NULL };
+
 static const struct config_key daemon_keys[] = {
+        { "notify_new_device", CONFIG_WORD, offsetof(struct config, notify_new_device), .initial = "no",
+                .words = notify_words, .right = "no or tty" },
         { "uncounted_keys", CONFIG_FINGERPRINTS, offsetof(struct config, uncounted_keys),
                 .right = "fingerprints as ssh-keygen -l prints them (SHA256:...), separated by spaces" },
 };

@@ -172,6 +172,17 @@ static int read_messages(const char *text, enum lock_messages *ret, char *proble
         return config_refuse(problem, "%s is no kind of message", config_show(text).text);
 }
 
+/* Enums whose values are not below 0 are unsigned for gcc and clang. */
+static int read_word(const struct config_key *key, const char *text, unsigned *ret, char *problem) {
+        for (unsigned i = 0; key->words[i]; i++) {
+                if (strcmp(text, key->words[i]) == 0) {
+                        *ret = i;
+                        return 0;
+                }
+        }
+        return config_refuse(problem, "%s is not one of its words", config_show(text).text);
+}
+
 /* ---- any value ---- */
 
 static int read_field(
@@ -201,6 +212,8 @@ static int read_field(
                 return read_terminate(text, field, problem);
         case CONFIG_MESSAGES:
                 return read_messages(text, field, problem);
+        case CONFIG_WORD:
+                return read_word(key, text, field, problem);
         case CONFIG_NAMES:
         case CONFIG_FINGERPRINTS:
                 return config_list_read(key, text, field, NULL, problem);
@@ -257,6 +270,9 @@ void config_value_write(const struct config_key *key, const void *owner, FILE *f
                 break;
         case CONFIG_MESSAGES:
                 fputs(lock_messages_name(*(const enum lock_messages *) field), file);
+                break;
+        case CONFIG_WORD:
+                fputs(key->words[*(const unsigned *) field], file);
                 break;
         case CONFIG_NAMES:
         case CONFIG_FINGERPRINTS:

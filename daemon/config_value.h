@@ -25,6 +25,7 @@ enum config_kind {
         CONFIG_TERMINATE,    /* enum terminate */
         CONFIG_ON_PASSWORD,  /* enum on_password_change */
         CONFIG_MESSAGES,     /* enum lock_messages */
+        CONFIG_WORD,         /* an enum that counts words from 0 */
         CONFIG_NAMES,        /* struct name_list: names and patterns of at most max bytes */
         CONFIG_GROUPS,       /* struct group_list */
         CONFIG_EXEMPT,       /* struct name_list of users, struct group_list in the second field */
@@ -41,8 +42,9 @@ struct config_key {
         size_t given;  /* of a condition's flag, a bool that says that there was the key; 0: no condition */
         size_t size;   /* of a char array */
         uint64_t min, max;
-        const char *initial; /* as text; NULL: the field stays empty */
-        const char *right;   /* for people: what would be right */
+        const char *const *words; /* of CONFIG_WORD, in the order of its values; NULL behind the last one */
+        const char *initial;      /* as text; NULL: the field stays empty */
+        const char *right;        /* for people: what would be right */
 };
 
 /* Reads text into the fields of owner; what the fields held before is freed. 0; -EINVAL with what is

@@ -99,7 +99,8 @@ static void take_reload(struct server *server) {
 static usec_t next_due(const struct server *server) {
         const usec_t all[] = { server->sweep_due, server->expiry_due, server->keys_due, server->history_due,
                 server->heartbeat_due, server_names_due(server), server_list_due(server),
-                server_bearer_files_due(server), terminate_due(server->leaders) };
+                server_bearer_files_due(server), terminate_due(server->leaders),
+                server->notices.n > 0 ? 0 : USEC_NEVER };
         usec_t due = USEC_NEVER;
 
         for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -121,6 +122,7 @@ static void run_due(struct server *server) {
                 server_go_on_with_names(server);
         if (terminate_due(server->leaders) <= server->now.boot)
                 terminate_run(server->leaders, server->logind, server->service.store, server->now.boot);
+        notices_say(&server->notices, server->leaders);
         server_tend_list(server);
         server_tend_bearer_files(server);
         if (server->sweep_due <= server->now.boot) {

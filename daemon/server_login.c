@@ -195,6 +195,27 @@ static void give_back_status_index(struct server *server, const struct login *lo
         status_give_back(server->service.status, login->status_index);
 }
 
+/* The new device itself hears nothing. */
+static void note_new_device(struct server *server, const struct login *login) {
+        _cleanup_(store_abort) struct store_txn *txn = NULL;
+        const struct effects *effects = &login->change.effects;
+        int r = 0;
+
+        if (login->config->notify_new_device == NOTIFY_NO)
+                return;
+        for (size_t i = 0; i < effects->n && r == 0; i++) {
+                if (effects->items[i].kind != EFFECT_DEVICE_NEW)
+                        continue;
+                r = store_begin_read(server->service.store, &txn);
+                if (r == 0)
+                        r = notices_add_new_device(&server->notices, txn, &effects->items[i].session);
+                store_abort(&txn);
+        }
+        if (r < 0)
+                log_line(LOG_ERR, "cannot find who should hear of a new device of %s: %s", login->frame.user,
+                        strerror(-r));
+}
+
 static void login_done(struct change *change, void *userdata) {
         struct login *login = (struct login *) change;
         struct server *server = userdata;
@@ -230,6 +251,7 @@ static void login_done(struct change *change, void *userdata) {
         HOOK("after-reply");
         latency_note(&server->service.statistics.logins, clock_now().awake - login->received_awake);
         tell_logins(&change->effects, server->leaders, server->now.boot);
+        note_new_device(server, login);
         if (opened && (login->frame.flags & FRAME_DENIES_ON_ERROR) &&
                 (!heard || server->now.boot > login->frame.deadline))
                 server_end_refused(server, &opened->sid);

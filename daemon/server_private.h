@@ -18,6 +18,7 @@
 #include "daemon/list_file.h"
 #include "daemon/listen.h"
 #include "daemon/login.h"
+#include "daemon/notice.h"
 #include "daemon/reload.h"
 #include "daemon/request.h"
 #include "daemon/server.h"
@@ -120,6 +121,7 @@ struct server {
         bool is_retrying;
         uint64_t released_below; /* status indices that rest since an older key than this one are free */
         bool is_releasing;
+        struct notices notices;
         size_t n_touches;   /* notes of lastSeen under way */
         usec_t history_due; /* boot clock: when history is looked through for what is too old or too much */
         bool is_dropping;   /* a change that drops it is under way */

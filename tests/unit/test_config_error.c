@@ -46,6 +46,13 @@ static void test_what_is_no_time_of_refresh_tokens_is_refused(void **state) {
         assert_policy_error("refresh_ttl = 7", "refresh_ttl: '7' has no unit s, m, h or d");
 }
 
+static void test_what_is_no_word_of_a_key_is_refused(void **state) {
+        assert_error("[daemon]\nnotify_new_device = yes\n",
+                "test.conf:2: notify_new_device: 'yes' is not one of its words; right is no or tty");
+        assert_error("[daemon]\nnotify_new_device = ttyx\n",
+                "test.conf:2: notify_new_device: 'ttyx' is not one of its words");
+}
+
 static void test_what_is_no_lock_is_refused(void **state) {
         assert_error("[lock]\nmax_failures_per_source = 101\n",
                 "test.conf:2: max_failures_per_source: '101' is too large; right is a number from 0 (never "
@@ -75,7 +82,8 @@ static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
         assert_error("[history]\nhistory_keep = 3651d\n", "test.conf:2: history_keep: '3651d' is too long");
         assert_error("[history]\nkeep = 1d\n",
                 "test.conf:2: keep: unknown key; right in [history] are history_keep, history_size");
-        assert_error("[daemon]\nx = y", "test.conf:2: x: unknown key; right in [daemon] are uncounted_keys");
+        assert_error("[daemon]\nx = y",
+                "test.conf:2: x: unknown key; right in [daemon] are notify_new_device, uncounted_keys");
         assert_policy_error("max-devices = 5",
                 "max-devices: unknown key; right in [policy] are users, groups, services, realm, enforce, "
                 "max_devices, max_sessions, on_limit, ask_fallback, access_ttl, refresh_ttl, session_ttl, "
@@ -294,6 +302,7 @@ int main(void) {
                 cmocka_unit_test(test_a_section_has_a_name_exactly_where_it_needs_one),
                 cmocka_unit_test(test_a_name_has_at_most_64_characters),
                 cmocka_unit_test(test_what_is_no_time_of_refresh_tokens_is_refused),
+                cmocka_unit_test(test_what_is_no_word_of_a_key_is_refused),
                 cmocka_unit_test(test_what_is_no_lock_is_refused),
                 cmocka_unit_test(test_what_a_new_password_cannot_do_is_refused),
                 cmocka_unit_test(test_an_unknown_key_is_answered_with_the_known_ones),
