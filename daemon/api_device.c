@@ -315,7 +315,6 @@ static int end_sessions(struct request *q, const struct device *device, const ch
 int on_block_device(struct request *q) {
         struct device_params p = { 0 };
         struct device device;
-        bool is_current;
         int r;
 
         r = api_read(q, device_fields, &p);
@@ -324,7 +323,8 @@ int on_block_device(struct request *q) {
         r = find_own_device(q, p.device_id, &device);
         if (r)
                 return r;
-        is_current = is_callers(q, &device);
+        if (!q->progress.has_begun) /* its session may be the first that ends */
+                q->progress.is_current = is_callers(q, &device);
         if (device.state != DEVICE_BLOCKED) {
                 device.state = DEVICE_BLOCKED;
                 r = store_put_device(q->txn, &device);
@@ -338,7 +338,7 @@ int on_block_device(struct request *q) {
         if (r)
                 return r;
         json_key(&q->reply, "device");
-        put_device(&q->reply, &device, &(size_t){ 0 }, is_current);
+        put_device(&q->reply, &device, &(size_t){ 0 }, q->progress.is_current);
         json_member_integer(&q->reply, "revokedCount", q->progress.n_ended);
         return 0;
 }
@@ -371,7 +371,6 @@ int on_unblock_device(struct request *q) {
 int on_forget_device(struct request *q) {
         struct device_params p = { 0 };
         struct device device;
-        bool is_current;
         int r;
 
         r = api_read(q, device_fields, &p);
@@ -380,7 +379,8 @@ int on_forget_device(struct request *q) {
         r = find_own_device(q, p.device_id, &device);
         if (r)
                 return r;
-        is_current = is_callers(q, &device);
+        if (!q->progress.has_begun) /* its session may be the first that ends */
+                q->progress.is_current = is_callers(q, &device);
         r = end_sessions(q, &device, "it was forgotten");
         if (r)
                 return r;
@@ -391,7 +391,7 @@ int on_forget_device(struct request *q) {
         if (r < 0)
                 return r;
         json_key(&q->reply, "device");
-        put_device(&q->reply, &device, &(size_t){ 0 }, is_current);
+        put_device(&q->reply, &device, &(size_t){ 0 }, q->progress.is_current);
         json_member_integer(&q->reply, "revokedCount", q->progress.n_ended);
         return 0;
 }

@@ -72,6 +72,29 @@ static int foresee(const struct login *login, struct limit_login *limits, struct
         return 0;
 }
 
+/* Whether open cannot find another device any more: the first key counts, and one has been shown; or no key
+ * can come, because it is not sshd that asks. What is not known yet may turn out to be a key. */
+static bool device_is_settled(const struct login *login, const struct device *device) {
+        if (device->kind == DEVICE_SSH_KEY)
+                return true;
+        return strcmp(login->frame.service, "sshd") != 0 && !*login->frame.ssh_connection &&
+               (device->kind == DEVICE_NETWORK || device->kind == DEVICE_LOCAL);
+}
+
+/* Of those whom a policy may deny. > 0: it is, and open would refuse it, too. */
+static int is_blocked(const struct login *login, struct store_txn *txn, const struct limit_login *limits) {
+        struct device device, known;
+        int r;
+
+        if (!limit_login_counts(limits))
+                return 0;
+        r = login_recognise(login, &device);
+        if (r < 0 || !device_is_settled(login, &device))
+                return r;
+        r = store_find_device(txn, device.realm, device.user, &device.id, &known);
+        return r < 0 ? r : r == 0 && known.state == DEVICE_BLOCKED;
+}
+
 static void deny(struct login *login, const char *text) {
         login_reply(login, FRAME_DENIED, text);
         log_line(LOG_NOTICE, "login refused in account: %s by %s from %s: %s", login->frame.user,
@@ -89,6 +112,11 @@ static int login_account(struct login *login, struct store_txn *txn, struct mome
         r = login_is_locked(login, txn, now, text);
         if (r > 0)
                 deny(login, text);
+        if (r)
+                return r < 0 ? r : 0;
+        r = is_blocked(login, txn, &limits);
+        if (r > 0)
+                deny(login, LOGIN_BLOCKED_TEXT);
         if (r)
                 return r < 0 ? r : 0;
         r = foresee(login, &limits, &device);

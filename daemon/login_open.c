@@ -256,8 +256,7 @@ int login_open(struct login *login, struct store_txn *txn, struct moment now) {
         if (r)
                 return r < 0 ? r : keep_denied(login, txn, &session, text);
         if (device.state == DEVICE_BLOCKED && limit_login_counts(&limits))
-                return keep_denied(
-                        login, txn, &session, "This device is blocked."); /* an uncounted key too */
+                return keep_denied(login, txn, &session, LOGIN_BLOCKED_TEXT); /* an uncounted key too */
         r = login_note_source(login, txn, now); /* a row more than needed, if it is denied: no harm */
         return r < 0 ? r : keep_judged(login, txn, &session, &device, device_is_new);
 }

@@ -5,6 +5,8 @@
 
 #include "daemon/login.h"
 
+#define LOGIN_BLOCKED_TEXT "This device is blocked."
+
 /* text may be NULL. */
 void login_reply(struct login *login, enum frame_outcome outcome, const char *text);
 

@@ -1,4 +1,6 @@
 """Devices on the socket: who sees and changes them; a blocked or forgotten one ends its sessions at once."""
+import json
+
 from harness import Daemon, Host, PamLogin, PamStack, Varlink, VarlinkError
 
 DENIED = "org.varlink.service.PermissionDenied"
@@ -7,6 +9,7 @@ NOT_FOUND = "org.sessjwt.DeviceNotFound"
 CHANGES = ("BlockDevice", "UnblockDevice", "ForgetDevice")
 
 host = Host()
+host.install_command()
 host.add_group("sessjwt-admin", ["bob"])
 PamStack(host, "sshd", like="bare")
 daemon = Daemon(host).start()
@@ -108,10 +111,15 @@ def test_a_forgotten_device_ends_its_sessions_and_is_new_at_its_next_login():
 
 
 def test_a_device_of_more_sessions_than_one_turn_ends_loses_all_of_them_before_the_reply():
+    daemon.write_config("[policy default]\nterminate = none\n")  # the caller is in the first that ends
+    Varlink(daemon).call("Reload")
     logins = [PamLogin(host, "mallory", rhost="192.0.2.6") for _ in range(300)]
     device_id = devices("mallory")["192.0.2.6"]["deviceId"]
     assert devices("mallory")["192.0.2.6"]["sessions"] == 300
-    assert client("mallory").call("BlockDevice", deviceId=device_id)["revokedCount"] == len(logins)
+    answer = logins[0].run(2002, f"sessjwt device block {device_id} --json=short")
+    assert answer.rc == 0, answer
+    reply = json.loads(answer.text)
+    assert reply["revokedCount"] == len(logins) and reply["device"]["current"] is True
     assert not sids("mallory")
 
 

@@ -56,7 +56,9 @@ static void test_rights_are_checked_before_anything_is_looked_at(void **state) {
                 "org.varlink.service.GetInterfaceDescription", "org.sessjwt.Introspect",
                 "org.sessjwt.GetKeys", "org.sessjwt.GetStatusList", "org.sessjwt.MintToken",
                 "org.sessjwt.ListSessions", "org.sessjwt.GetSession", "org.sessjwt.RevokeSession",
-                "org.sessjwt.RevokeOthers", "org.sessjwt.RevokeAll", "org.sessjwt.GetHealth" };
+                "org.sessjwt.RevokeOthers", "org.sessjwt.RevokeAll", "org.sessjwt.ListDevices",
+                "org.sessjwt.RenameDevice", "org.sessjwt.BlockDevice", "org.sessjwt.UnblockDevice",
+                "org.sessjwt.ForgetDevice", "org.sessjwt.GetHealth" };
         static const char *const roots[] = { "org.sessjwt.Reload", "org.sessjwt.RotateKey",
                 "org.sessjwt.ListKeys" };
 

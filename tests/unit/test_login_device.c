@@ -1,6 +1,8 @@
 /* login: what becomes of devices: how many are kept, whose they are. */
 #include "tests/unit/login_fixture.h"
 
+#define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+
 /* So many more that were seen a second after one another, long ago. */
 static void put_devices(struct desk *desk, unsigned first, unsigned n, enum device_state state) {
         struct store_txn *turn = begin_turn(desk->store);
@@ -134,6 +136,78 @@ static void test_a_name_that_comes_to_another_uid_has_none_of_the_former_user_s_
         close(module);
 }
 
+/* ---- in account ---- */
+
+static void block_all(struct desk *desk) {
+        struct store_txn *turn = begin_turn(desk->store);
+        struct store_cursor cursor = { 0 };
+        struct device device;
+
+        while (store_next_device_of_user(turn, "default", "alice", &cursor, &device) == 0) {
+                device.state = DEVICE_BLOCKED;
+                assert_int_equal(store_put_device(turn, &device), 0);
+        }
+        commit(turn);
+}
+
+struct account_case {
+        const char *service, *tty, *rhost, *ssh_connection, *auth_info;
+        enum frame_outcome outcome;
+};
+
+static enum frame_outcome run_account(
+        struct desk *desk, enum frame_phase phase, const struct account_case *a) {
+        int module;
+        struct login *login = new_login(desk, phase, "alice", a->rhost, &module);
+        enum frame_outcome outcome;
+        struct store_txn *read;
+
+        login->frame.service = a->service;
+        login->frame.tty = a->tty;
+        login->frame.ssh_connection = a->ssh_connection;
+        login->frame.auth_info = a->auth_info;
+        if (phase == FRAME_OPEN) {
+                assert_int_equal(run_login(desk, login), 0);
+        } else {
+                read = begin_read(desk->store);
+                assert_int_equal(login_read(login, read), 0);
+                store_abort(&read);
+        }
+        outcome = login->reply.outcome;
+        if (outcome == FRAME_DENIED)
+                assert_string_equal(login->reply.text, "This device is blocked.");
+        login_free(&login);
+        close(module);
+        return outcome;
+}
+
+static void test_account_refuses_a_blocked_device_only_if_open_can_find_no_other(void **state) {
+        static const struct account_case cases[] = {
+                { "sshd", "ssh", "192.0.2.1", "", "publickey " KEY "\n", FRAME_DENIED },
+                { "sshd", "ssh", "192.0.2.1", "", "", FRAME_OK }, /* a key may come yet */
+                { "sshd", "ssh", "192.0.2.1", "192.0.2.1 1 192.0.2.9 22", "password\n", FRAME_OK },
+                { "cockpit", "", "192.0.2.1", "", "", FRAME_DENIED },
+                { "cockpit", "", "192.0.2.1", "192.0.2.1 1 192.0.2.9 22", "", FRAME_OK },
+                { "cockpit", "", "", "", "", FRAME_OK }, /* unknown: open decides */
+                { "login", "tty1", "", "", "", FRAME_DENIED },
+        };
+        const size_t n = sizeof(cases) / sizeof(*cases);
+        struct desk *desk = *state;
+
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(run_account(desk, FRAME_OPEN, &cases[i]), FRAME_OK);
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(run_account(desk, FRAME_ACCOUNT, &cases[i]), FRAME_OK);
+        block_all(desk);
+        for (size_t i = 0; i < n; i++) {
+                assert_int_equal(run_account(desk, FRAME_ACCOUNT, &cases[i]), cases[i].outcome);
+                assert_int_equal(run_account(desk, FRAME_OPEN, &cases[i]), FRAME_DENIED);
+        }
+        desk_configure(desk, "[policy default]\nexempt = alice\n");
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(run_account(desk, FRAME_ACCOUNT, &cases[i]), FRAME_OK);
+}
+
 #define desk_test(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
 
 int main(void) {
@@ -143,6 +217,7 @@ int main(void) {
                 desk_test(test_a_blocked_device_is_forgotten_only_when_so_many_are),
                 desk_test(test_a_refused_login_forgets_nothing),
                 desk_test(test_a_name_that_comes_to_another_uid_has_none_of_the_former_user_s_devices),
+                desk_test(test_account_refuses_a_blocked_device_only_if_open_can_find_no_other),
         };
 
         return cmocka_run_group_tests_name("login_device", tests, NULL, NULL);
