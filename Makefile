@@ -181,8 +181,18 @@ $(B)/interop/installed: tests/interop/package.json
 		--loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 >npm.log 2>&1; \
 		then touch $(@F); else echo '  $@: not there, tests that need it are skipped'; fi
 
+# An application on what varlink-go makes of our interface; without Go its tests are skipped.
+$(B)/interop/sessions: tests/interop/sessions.go client/org.sessjwt.varlink
+	$(call say,GO,$<)
+	@mkdir -p $(@D)/go/src/orgsessjwt && cp client/org.sessjwt.varlink $(@D)/go/src/orgsessjwt
+	$(Q)if command -v go >/dev/null && command -v varlink-go-interface-generator >/dev/null; then \
+		cd $(@D)/go && varlink-go-interface-generator src/orgsessjwt/org.sessjwt.varlink && \
+		GO111MODULE=off GOPATH="$$PWD:/usr/share/gocode" GOCACHE="$$PWD/cache" \
+		go build -trimpath -o ../$(@F) $(abspath $<); \
+		else echo '  $@: not there, its tests are skipped'; fi
+
 test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(REPLAYS) $(HARNESS) $(INTEROP) \
-		$(B)/interop/installed
+		$(B)/interop/installed $(B)/interop/sessions
 
 check: ## run every test (installs what is missing when root); ends with the count
 	@.ci/deps --ensure
