@@ -134,6 +134,7 @@ def test_both_units_are_enabled_and_run_and_the_command_has_what_belongs_to_it()
     assert host.must("readlink /run/varlink/registry/org.sessjwt").strip() == "/run/sessjwt/org.sessjwt"
     assert host.must("ps -o user= -C sessjwtd").split() == ["sessjwt"]
     assert "has logged in" in host.must("journalctl --list-catalog b36335985f5d4e7e8ab736d5ad8eb287")
+    assert "/etc/sessjwt/sessjwtd.conf" in host.must("dpkg-query -W -f '${Conffiles}' sessjwt")
     host.must("getent group sessjwt-admin; test -d /etc/sessjwt/sessjwtd.conf.d; man -w 5 sessjwtd.conf")
 
 
