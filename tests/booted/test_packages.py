@@ -126,7 +126,7 @@ def test_the_packages_and_pam_auth_update_lead_to_a_session_at_the_next_login():
     assert host.must("sessjwt --version").strip().endswith(packages.field(built[0], "Version"))
 
 
-def test_both_units_are_enabled_and_run_and_the_command_has_what_belongs_to_it():
+def test_service_and_sockets_are_enabled_and_run_and_the_command_has_what_belongs_to_it():
     installed()
     for unit in ("sessjwtd.socket", "sessjwtd.service"):
         assert host.must(f"systemctl is-enabled {unit}").strip() == "enabled"

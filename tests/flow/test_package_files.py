@@ -48,7 +48,7 @@ def test_the_module_is_where_pam_looks_with_its_profile():
     assert "/usr/share/pam-configs/sessjwt" in files("libpam-sessjwt")
 
 
-def test_units_are_where_systemd_says_and_nothing_is_in_local_folders():
+def test_services_are_where_systemd_says_and_nothing_is_in_local_folders():
     folder = output("pkg-config", "systemd", "--variable=systemdsystemunitdir").strip()
     assert {f"{folder}/sessjwtd.service", f"{folder}/sessjwtd.socket"} <= files("sessjwt")
     paths = [path for name in built for path in files(name)]
