@@ -156,6 +156,20 @@ static void check_jwks(struct doctor *doctor, const char *folder) {
         }
 }
 
+/* What is in it is each user's own business; nobody lists it, and the daemon alone writes to it. */
+static void check_tokens(struct doctor *doctor, const char *folder, const struct stat *owner) {
+        char path[DOCTOR_PATH_MAX];
+        struct stat st;
+
+        join(path, folder, SESSJWT_TOKENS_DIR_NAME);
+        if (lstat(path, &st) < 0)
+                return; /* the first session makes it; that it cannot be made is the daemon's to say */
+        if (!S_ISDIR(st.st_mode) || (st.st_mode & 07777) != 0711 || st.st_uid != owner->st_uid)
+                doctor_find(doctor, GRADE_WRONG, "Take it away; systemctl restart sessjwtd",
+                        "%s belongs to uid %u and has mode %06o; uid %u and 040711 are right", path,
+                        (unsigned) st.st_uid, (unsigned) st.st_mode, (unsigned) owner->st_uid);
+}
+
 void check_public(struct doctor *doctor) {
         static const char *const names[] = { SESSJWT_STATUS_NAME, SESSJWT_JWKS_NAME,
                 SESSJWT_STATUS_LIST_NAME };
@@ -173,6 +187,8 @@ void check_public(struct doctor *doctor) {
                         "%s has mode %06o; 040755 is right", folder, (unsigned) st.st_mode);
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)
                 check_published(doctor, folder, &st, names[i]);
+        if (doctor->token_files)
+                check_tokens(doctor, folder, &st);
         check_jwks(doctor, folder);
 }
 

@@ -142,11 +142,11 @@ static void note_included(struct services *services) {
 }
 
 /* The daemon knows of what class a service is, and tells administrators. */
-static const char *ask_class(const struct doctor *doctor, const char *service, const char *realm) {
+static const char *ask_class(const struct doctor *doctor, const char *service) {
         static const char *const classes[] = { "counted", "tracked", "nested", "ignored" };
         const char *class;
 
-        if (!doctor->has_details || sessjwt_explain_policy(doctor->command->c, "root", service, realm) != 0 ||
+        if (!doctor->has_details || sessjwt_explain_policy(doctor->command->c, "root", service, NULL) != 0 ||
                 !(class = sessjwt_reply_string(doctor->command->c, "class")))
                 return "";
         for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
@@ -186,7 +186,10 @@ static void check_options(struct doctor *doctor, const struct pam_line *line, co
 }
 
 static void check_control(struct doctor *doctor, const struct pam_line *line, const char *where) {
-        const char *refusal = line->type == PAM_TYPE_SESSION ? "session_err" : "perm_denied";
+        static const char *const refusals[_PAM_TYPE_MAX] = { [PAM_TYPE_AUTH] = "auth_err",
+                [PAM_TYPE_ACCOUNT] = "perm_denied",
+                [PAM_TYPE_SESSION] = "session_err" };
+        const char *refusal = refusals[line->type];
         int success = pam_line_action(line, "success"), refused = pam_line_action(line, refusal);
         int missing = pam_line_action(line, "module_unknown");
 
@@ -313,8 +316,10 @@ static void check_auth(struct doctor *doctor, const char *service, const struct 
                                 "%s: an auth line of ours that does nothing", where);
                 n += options.phase != AUTH_NONE && !found[options.phase];
                 found[options.phase] = line;
-                if (options.phase == AUTH_BEFORE || options.phase == AUTH_SUCCEEDED)
+                if (options.phase == AUTH_BEFORE || options.phase == AUTH_SUCCEEDED) {
+                        check_control(doctor, line, where);
                         check_reached(doctor, stack, line, where);
+                }
                 check_line(doctor, stack, line++);
         }
         for (int phase = AUTH_BEFORE; n > 0 && phase <= AUTH_SUCCEEDED; phase++)
@@ -322,6 +327,10 @@ static void check_auth(struct doctor *doctor, const char *service, const struct 
                         doctor_find(doctor, GRADE_WRONG, "See the auth stacks in pam_sessjwt(8)",
                                 "%s has auth lines of ours, but none with %s: the lock is not complete",
                                 service, phase_names[phase]);
+        if (n == AUTH_SUCCEEDED &&
+                (found[AUTH_BEFORE] > found[AUTH_FAILED] || found[AUTH_FAILED] > found[AUTH_SUCCEEDED]))
+                doctor_find(doctor, GRADE_WRONG, "See the auth stacks in pam_sessjwt(8)",
+                        "%s has our auth lines in another order than preauth, authfail, authsucc", service);
 }
 
 /* ---- services ----------------------------------------------------------------------------------------- */
@@ -387,7 +396,7 @@ void check_pam(struct doctor *doctor) {
                 read_folder(doctor, folders[i], &services);
         note_included(&services);
         for (size_t i = 0; i < services.n; i++)
-                services.items[i]->class = ask_class(doctor, services.items[i]->name, NULL);
+                services.items[i]->class = ask_class(doctor, services.items[i]->name);
         for (size_t i = 0; i < services.n; i++)
                 if (is_to_be_checked(services.items[i]))
                         check_service(doctor, services.items[i]);

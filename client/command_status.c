@@ -41,6 +41,18 @@ static void print_details(struct sessjwt *c) {
                 processes == 1 ? "" : "es", (long long) permille / 10, (long long) permille % 10);
 }
 
+/* Whoever may know of devices may know of locks. */
+static int print_locks(struct command *command) {
+        int r = sessjwt_list_locks(command->c, NULL, NULL);
+        size_t n;
+
+        if (r != 0)
+                return fail_call(command, r);
+        n = sessjwt_reply_count(command->c, "locks");
+        printf("%zu lock%s now.\n", n, n == 1 ? " holds" : "s hold");
+        return STATUS_DONE;
+}
+
 /* For root; whoever may not see the keys is well without them. */
 static int print_key(struct command *command) {
         int r = sessjwt_list_keys(command->c);
@@ -170,7 +182,9 @@ int command_status(struct command *command) {
         print_health(command->c, ok);
         print_details(command->c);
         if (sessjwt_reply_string(command->c, "details.configReadAt")) {
-                r = print_key(command);
+                r = print_locks(command);
+                if (r == STATUS_DONE)
+                        r = print_key(command);
                 if (r != STATUS_DONE)
                         return r;
         }

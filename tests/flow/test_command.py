@@ -357,14 +357,17 @@ KEYS = {"parameters": {"keys": [
 
 
 def test_status_shows_administrators_what_is_kept_and_root_the_key():
-    daemon = Canned(GetHealth=health(details=DETAILS), ListKeys=KEYS, ListSessions=rows())
+    locks = {"parameters": {"locks": [{}, {}]}}
+    daemon = Canned(GetHealth=health(details=DETAILS), ListLocks=locks, ListKeys=KEYS, ListSessions=rows())
     lines = says(daemon.run("status"), 0, err="").stdout.splitlines()
     assert lines[1] == "3 devices known, 1 login process watched, 2.5% of the store used.", lines
-    assert lines[2] == "The key signs since 2026-01-02 03:04, until 2026-02-02 03:04.", lines
-    daemon = Canned(GetHealth=health(details=DETAILS), ListSessions=rows(),
+    assert lines[2] == "2 locks hold now.", lines
+    assert lines[3] == "The key signs since 2026-01-02 03:04, until 2026-02-02 03:04.", lines
+    daemon = Canned(GetHealth=health(details=DETAILS), ListSessions=rows(), ListLocks=locks,
                     ListKeys=error("org.varlink.service.PermissionDenied"))
     assert "key" not in says(daemon.run("status"), 0, err="").stdout
-    daemon = Canned(GetHealth=health(details=DETAILS), ListKeys=error("StoreUnavailable", reason="no"))
+    daemon = Canned(GetHealth=health(details=DETAILS), ListLocks=locks,
+                    ListKeys=error("StoreUnavailable", reason="no"))
     says(daemon.run("status"), 1)
 
 

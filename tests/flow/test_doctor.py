@@ -5,66 +5,12 @@ import json
 import os
 import shutil
 
-from harness import Daemon, Host, PamStack, Ssh, Sshd, eventually, namespaces, paths
-from harness.clock import Clock
+from harness import Daemon, eventually, namespaces
+from harness.canned import Canned
+from harness.canned import rows as session_rows
+from harness.doctor_world import (COUNTED, clock, configure, daemon, doctor, finds, host, is_well, ssh, sshd,
+                                  stack)
 from harness.lifetime import later
-
-host = Host()
-host.install_command()
-host.add_group("sessjwt-admin", ["bob"])
-clock = Clock(host.dir / "clock")
-daemon = Daemon(host, clock=clock).start()
-COUNTED = ("sshd", "login")
-for service in COUNTED:
-    PamStack(host, service)
-sshd = Sshd(host)
-ssh = Ssh(sshd)
-ssh.trust("alice", "laptop")
-sbin = host.dir / "sbin"
-sbin.mkdir()
-shutil.copy(paths.DAEMON, sbin / "sessjwtd")
-namespaces.bind(sbin, "/usr/local/sbin")
-namespaces.bind(sshd.config_file, "/etc/ssh/sshd_config")
-
-
-def doctor(user="root", rc=None):
-    """What it found, as its JSON has it."""
-    done = host.run_as(user, "sessjwt", "doctor", "--json=short")
-    assert not done.stderr, done
-    answer = json.loads(done.stdout)
-    assert done.returncode == (0 if answer["ok"] else 1), done
-    assert rc is None or done.returncode == rc, done
-    return answer
-
-
-def is_well():
-    """Fails with what is not; notes too."""
-    answer = doctor(rc=0)
-    assert answer["findings"] == [] and answer["skipped"] == [], answer
-
-
-def finds(check, *words, grade="wrong"):
-    """Exactly one finding, by this check; with words of its text or its advice."""
-    answer = doctor(rc=1 if grade == "wrong" else 0)
-    finding, = answer["findings"]
-    assert (finding["check"], finding["grade"]) == (check, grade), finding
-    for word in words:
-        assert word in f"{finding['text']} | {finding['mend']}", (word, finding)
-    return finding
-
-
-def stack(service="sshd", text=None, **arguments):
-    """Gives a service another stack until the test ends."""
-    if text is None:
-        text = PamStack(host, service, **arguments).text
-    (host.pam_dir / service).write_text(text, "utf-8")
-    later(lambda: PamStack(host, service))
-    return text
-
-
-GOOD = PamStack(host, "sshd").text
-SESSION = next(line for line in GOOD.splitlines(True) if line.startswith("-session"))
-ACCOUNT = next(line for line in GOOD.splitlines(True) if line.startswith("-account"))
 
 # ---- a good host -------------------------------------------------------------------------------------------
 
@@ -97,136 +43,6 @@ def test_a_finding_is_said_with_how_to_mend_it():
                            "       Add the account line of pam_sessjwt(8).\n1 thing is wrong.\n"), done.stdout
 
 
-# ---- PAM ---------------------------------------------------------------------------------------------------
-
-def test_a_stack_with_one_of_our_lines_lacks_the_other():
-    stack(session=False)
-    answer = doctor(rc=1)
-    assert [finding["text"] for finding in answer["findings"]] == [
-        "sshd has our account line, but no session line: its logins have no session",
-        "sshd does not have our session line: its logins are no sessions"]
-
-
-def test_a_host_without_our_lines_has_no_sessions():
-    for service in COUNTED:
-        stack(service, module=None)
-    texts = [finding["text"] for finding in doctor(rc=1)["findings"]]
-    assert texts == ["no service in /etc/pam.d has our session line: no login has a session"], texts
-
-
-def test_a_counted_service_without_our_lines_is_worth_a_note():
-    stack("login", module=None)
-    finds("pam", "login does not have our session line", grade="note")
-
-
-def test_a_pam_env_that_reads_users_files_before_our_line_is_found_wherever_it_stands():
-    stack(position="after")
-    finds("pam", "pam.d/sshd:", "pam_env reads users' files before our session line", "Move our session line")
-    stack(text=GOOD.replace(SESSION, f"session include late\n{SESSION}"))
-    (host.pam_dir / "late").write_text("session optional pam_env.so envfile=/x user_readenv=1\n", "ascii")
-    later((host.pam_dir / "late").unlink)
-    finds("pam", "pam.d/late:1: pam_env reads users' files")
-    stack(text="auth optional pam_env.so user_readenv=1\n" + GOOD)
-    finds("pam", "pam.d/sshd:1: pam_env", "Take user_readenv=1 away")
-
-
-def test_a_control_that_lets_a_refused_login_pass_is_found():
-    stack(session_control="optional")
-    finds("pam", "a login that is refused goes on", "session_err")
-    stack(account_control="optional")
-    finds("pam", "a login that is refused goes on", "perm_denied")
-    stack(session_control="[success=ok session_err=bad default=ignore]")
-    finds("pam", "the lines behind still run", grade="note")
-
-
-def test_a_control_that_locks_everybody_out_without_the_module_is_found():
-    for control in ("required", "requisite", "[success=ok ignore=ignore default=bad]"):
-        stack(session_control=control)
-        texts = [finding["text"] for finding in doctor(rc=1)["findings"]]
-        assert "without the module's file nobody can log in" in texts[0], texts
-
-
-def test_a_line_of_ours_that_skips_others_is_found():
-    stack(session_control="[success=done session_err=die default=ignore]")
-    finds("pam", "goes past the lines behind it")
-
-
-def test_a_line_that_goes_past_ours_is_found():
-    stack(text=GOOD.replace(SESSION, f"session sufficient pam_permit.so\n{SESSION}"))
-    finds("pam", "is not reached when pam.d/sshd:", "(pam_permit.so) succeeds")
-    stack(text=GOOD.replace(ACCOUNT, f"account [success=1 default=ignore] pam_permit.so\n{ACCOUNT}"))
-    finds("pam", "is not reached when")
-
-
-def test_options_that_the_module_refuses_are_found():
-    for arguments, words in (
-            ({"options": "timeout=9s"}, "the option timeout=9s is unknown, repeated or out of its bounds"),
-            ({"options": "realm=shop"}, "the configuration has no realm shop: such a login has no session"),
-            ({"socket": "/run/other/login"},
-             "asks another daemon, at /run/other/login in place of /run/sessjwt/login")):
-        stack(**arguments)
-        texts = [finding["text"].partition(": ") for finding in doctor(rc=1)["findings"]]
-        assert len(texts) == 2 and all(text[2] == words for text in texts), texts  # both lines of ours
-
-
-def test_on_error_deny_without_break_glass_is_worth_a_note():
-    stack(options="on_error=deny")
-    texts = {finding["text"] for finding in doctor(rc=0)["findings"]}
-    assert len(texts) == 2 and all("nobody but root can log in" in text for text in texts), texts
-    stack(options="on_error=deny break_glass=wheel")
-    is_well()
-
-
-def test_lines_that_stand_twice_or_cannot_be_read_are_found():
-    stack(text=GOOD.replace(SESSION, SESSION + SESSION))
-    finds("pam", "has our session line a second time")
-    stack(text=GOOD + "sesion required pam_permit.so\n")
-    texts = [finding["text"] for finding in doctor(rc=1)["findings"]]
-    assert any("sshd cannot be read as PAM reads it: sshd:" in text for text in texts), texts
-
-
-def test_our_line_belongs_behind_pam_loginuid():
-    text = GOOD.replace(SESSION, "").replace("session  required  pam_loginuid.so\n",
-                                             f"{SESSION}session  required  pam_loginuid.so\n")
-    stack(text=text)
-    finds("pam", "stands before pam_loginuid")
-
-
-def test_the_lines_of_the_lock_are_three():
-    module = SESSION.split()[-2]
-    line = f"auth [default=ignore] {module} socket=/run/sessjwt/login"
-    stack(text=f"{line} preauth\n{GOOD}")
-    texts = [finding["text"] for finding in doctor(rc=1)["findings"]]
-    assert texts == ["sshd has auth lines of ours, but none with authfail: the lock is not complete",
-                     "sshd has auth lines of ours, but none with authsucc: the lock is not complete"], texts
-    stack(text=f"{line} preauth\n{line} authfail\n{line} authsucc\n{GOOD}")
-    is_well()
-    stack(text=f"{line}\n{GOOD}")
-    finds("pam", "an auth line of ours that does nothing")
-
-
-# ---- the module's file -------------------------------------------------------------------------------------
-
-def test_a_module_that_is_not_there_is_found():
-    for service in COUNTED:
-        stack(service, module="pam_sessjwt.so")
-    texts = {finding["text"].partition(": ")[2] for finding in doctor(rc=1)["findings"]}
-    assert texts == {"the module pam_sessjwt.so is not there: logins go on without a session"}, texts
-
-
-def test_a_module_of_another_version_or_that_others_can_write_is_found():
-    path = host.dir / "pam_sessjwt.so"
-    path.write_bytes(paths.MODULE.read_bytes().replace(b"pam_sessjwt version ", b"pam_sessjwt version 9"))
-    path.chmod(0o755)
-    stack(module=path)
-    finds("pam", f"{path} is not of version")
-    shutil.copy(paths.MODULE, path)
-    path.chmod(0o777)
-    finds("pam", f"{path} belongs to uid 0 and has mode 0777")
-    path.chmod(0o755)
-    is_well()
-
-
 # ---- sshd --------------------------------------------------------------------------------------------------
 
 def sshd_config(old, new):
@@ -255,17 +71,6 @@ def test_an_sshd_configuration_that_is_invalid_is_worth_a_note():
 
 # ---- configuration -----------------------------------------------------------------------------------------
 
-def configure(text):
-    """Gives the daemon another configuration until the test ends."""
-    def take(wanted):
-        daemon.write_config(wanted)
-        after = daemon.log_end()
-        daemon.reload()
-        daemon.wait_for_log("configuration", after=after)
-    take(text)
-    later(lambda: take(""))
-
-
 def test_a_configuration_that_was_changed_and_not_reloaded_is_found():
     is_well()
     daemon.write_config("# other\n")
@@ -290,18 +95,6 @@ def test_a_configuration_that_is_invalid_is_found_before_the_next_start():
 def test_a_problem_of_the_daemon_s_is_told():
     configure("[policy x]\ngroups = nosuch\n")
     finds("daemon", "the daemon says: the configuration names groups that cannot be resolved")
-
-
-def test_terminate_scope_needs_pam_systemd_before_our_line():
-    configure("[policy default]\nterminate = scope\n")
-    texts = [finding["text"] for finding in doctor(rc=1)["findings"]]
-    assert len(texts) == 2 and all("pam_systemd makes no scope here" in text for text in texts), texts
-    for service in COUNTED:
-        text = PamStack(host, service).text
-        stack(service, text=text.replace(SESSION, f"session optional pam_systemd.so\n{SESSION}"))
-    is_well()
-    stack(text=GOOD + "session optional pam_systemd.so\n")
-    finds("pam", "stands before pam_systemd", grade="note")
 
 
 # ---- sockets, page, public folder --------------------------------------------------------------------------
@@ -336,6 +129,56 @@ def test_a_public_folder_that_verifiers_cannot_use_is_found():
     assert len(texts) == 2 and all("does not have the key" in text for text in texts), texts
     jwks.write_bytes(text)
     is_well()
+
+
+def test_a_folder_of_token_files_that_anybody_can_list_is_found():
+    configure("[token]\ntoken_file = yes\n")
+    is_well()
+    ssh.start("alice", key="laptop").wait_open()  # the first one makes it
+    is_well()
+    restored(daemon.runtime_dir / "public/tokens", 0o711, 0o755)
+    finds("public", "/run/sessjwt/public/tokens belongs to uid 0 and has mode 040755")
+
+
+def of_keys(*keys):
+    """What is said of such keys by a daemon that has them."""
+    told = Canned(GetHealth={"parameters": {"ok": True, "version": "0.1.0", "uptime": 1, "sessions": 0}},
+                  ListKeys={"parameters": {"keys": list(keys)}}, ListSessions=session_rows(),
+                  GetKeys={"parameters": {"keys": []}})
+    findings = json.loads(told.run("doctor", "-j").stdout)["findings"]
+    return [finding["text"] for finding in findings if finding["check"] == "keys"]
+
+
+def test_a_key_that_should_have_gone_and_keys_that_are_missing_are_found():
+    fresh = {"kid": "a", "state": "active", "until": "2999-01-01T00:00:00.000Z"}
+    following = {"kid": "b", "state": "next"}
+    assert of_keys(fresh, following) == []
+    assert of_keys({**fresh, "until": "2001-01-01T00:00:00.000Z"}, following) == [
+        "the key that signs should have been replaced at 2001-01-01T00:00:00.000Z"]
+    assert of_keys(following) == ["no key signs: there are no tokens"]
+    assert of_keys(fresh) == ["no next key is published ahead"]
+
+
+def test_a_daemon_of_another_version_is_found():
+    told = Canned(GetHealth={"parameters": {"ok": True, "version": "9", "uptime": 1, "sessions": 0}},
+                  ListKeys={"parameters": {"keys": []}}, ListSessions=session_rows(),
+                  GetKeys={"parameters": {"keys": []}})
+    first = json.loads(told.run("doctor", "-j").stdout)["findings"][0]
+    assert (first["check"], first["mend"]) == ("daemon", "systemctl restart sessjwtd"), first
+    assert first["text"].startswith("sessjwtd is of version 9, this command of ")
+
+
+def test_a_store_without_room_is_found():
+    small = host.dir / "small"
+    small.mkdir()
+    namespaces.mount("tmpfs", small, "tmpfs", 0, "size=8m,mode=0700,nr_inodes=32")
+    daemon.stop()
+    other = Daemon(host, state_dir=small).start()
+    found = {finding["text"] for finding in doctor(rc=1)["findings"] if finding["check"] == "store"}
+    assert len(found) == 2 and any("MiB left: without room no login is kept" in text for text in found), found
+    assert any("inodes left" in text for text in found), found
+    other.stop()
+    daemon.start()
 
 
 def test_a_state_folder_that_others_can_read_is_found():
