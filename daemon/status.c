@@ -370,7 +370,7 @@ void status_beat(struct status *status, usec_t wall) {
 usec_t status_time(struct status *status, usec_t wall) {
         uint64_t told = atomic_load_explicit(&status->header->wall, memory_order_relaxed);
 
-        if (wall >= told + USEC_PER_SEC)
+        if (wall / USEC_PER_SEC > told / USEC_PER_SEC)
                 raise_wall(status->header, wall);
         return told > wall ? told : wall;
 }

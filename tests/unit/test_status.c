@@ -321,6 +321,9 @@ static void test_the_page_s_time_never_goes_back(void **state) {
         assert_int_equal(status_time(status, 1000), 5000);
         assert_int_equal(status_time(status, 5000 + USEC_PER_SEC), 5000 + USEC_PER_SEC);
         assert_int_equal(status_time(status, 1000), 5000 + USEC_PER_SEC);
+        /* The next second, though not a whole one later. */
+        assert_int_equal(status_time(status, 2 * USEC_PER_SEC), 2 * USEC_PER_SEC);
+        assert_int_equal(status_time(status, 1000), 2 * USEC_PER_SEC);
 }
 
 static void test_a_heartbeat_is_of_now(void **state) {
