@@ -126,7 +126,7 @@ def test_logging_out_everywhere_stays_within_the_realm():
     assert command(desk, "logout-others")[0] == 0
     assert SessionList(daemon).wait_end(other_desk.sid) == "revoked"
     assert command(desk, "logout-all")[0] == 0
-    assert SessionList(daemon).wait_end(desk.sid) == "revoked"
+    assert SessionList(daemon).wait_end(desk.sid) == "account-reset"
     assert sids(shop) == [shop.sid]
 
 

@@ -361,7 +361,7 @@ def test_an_end_for_which_the_store_has_no_room_stands_and_is_kept_when_there_is
     small_file_system(state, 1024)
     state.chmod(0o700)
     daemon = start(state_dir=state)
-    logins = [log_in() for _ in range(3)]
+    logins = [log_in() for _ in range(12)]
     tokens = [mint(daemon, login) for login in logins]
     loop = VerifyLoop(host, daemon, tokens)
     filler = full(state)

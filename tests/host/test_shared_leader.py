@@ -67,7 +67,7 @@ def close_frame(session_id, user):
     fields = b"".join(struct.pack("<H", len(text)) + text.encode() + b"\0" for text in texts)
     fields += struct.pack("<H", 0)
     deadline = int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1e6) + 3_600_000_000
-    head = struct.pack("<4sHHIIQI", b"SJWT", 1, 3, 28 + len(fields), 0, deadline, 2000)
+    head = struct.pack("<4sHHIIQII", b"SJWT", 1, 3, 32 + len(fields), 0, deadline, 2000, 0)
     return head + fields
 
 
