@@ -97,6 +97,7 @@ int command_rotate_key(struct command *command);
 int command_status(struct command *command);
 int command_doctor(struct command *command);
 int command_cat_config(struct command *command);
+int command_backup(struct command *command);
 
 /* Says on stderr what a call of the library returned. Returns STATUS_FAILED. */
 int fail_call(const struct command *command, int r);

@@ -39,6 +39,7 @@ enum method_number {
         GET_HEALTH,
         GET_STATISTICS,
         RELOAD,
+        BACKUP,
 };
 
 static const struct method methods[] = {
@@ -70,6 +71,7 @@ static const struct method methods[] = {
         [GET_HEALTH] = { SESSJWT_INTERFACE ".GetHealth", false, false },
         [GET_STATISTICS] = { SESSJWT_INTERFACE ".GetStatistics", false, false },
         [RELOAD] = { SESSJWT_INTERFACE ".Reload", true, false },
+        [BACKUP] = { SESSJWT_INTERFACE ".Backup", true, false },
 };
 
 /* ---- the methods ------------------------------------------------------------------------------------- */
@@ -323,4 +325,8 @@ int sessjwt_reload(struct sessjwt *c) {
         const struct argument arguments[] = { { 0 } };
 
         return call(c, RELOAD, arguments);
+}
+
+int sessjwt_backup(struct sessjwt *c, const char *name) {
+        return call(c, BACKUP, (const struct argument[]){ { "name", name, REQUIRED }, { 0 } });
 }

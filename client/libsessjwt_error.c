@@ -58,6 +58,9 @@ static const struct error {
                 "There are too many subscriptions at once" },
         { OURS("EventsLost"), SESSJWT_E_EVENTS_LOST, NULL,
                 "Events were lost, because they were not read in time: subscribe again" },
+        { OURS("BackupExists"), SESSJWT_E_BACKUP_EXISTS, "name", "There is a backup of that name, it stays" },
+        { OURS("BackupUnderWay"), SESSJWT_E_BACKUP_UNDER_WAY, NULL, "Another backup is being made" },
+        { OURS("BackupFailed"), SESSJWT_E_BACKUP_FAILED, "reason", "The backup could not be made" },
 };
 
 #define N_ERRORS (sizeof errors / sizeof *errors)

@@ -17,6 +17,7 @@
 #define SESSJWT_STATUS_NAME         "status"
 #define SESSJWT_STATUS_LIST_NAME    "status.jwt"
 #define SESSJWT_TOKENS_DIR_NAME     "tokens"
+#define SESSJWT_BACKUPS_DIR_NAME    "backups"
 #define SESSJWT_LOGIN_SOCKET        SESSJWT_RUNTIME_DIR "/" SESSJWT_LOGIN_SOCKET_NAME
 #define SESSJWT_VARLINK_SOCKET      SESSJWT_RUNTIME_DIR "/" SESSJWT_VARLINK_SOCKET_NAME
 #define SESSJWT_PUBLIC_DIR          SESSJWT_RUNTIME_DIR "/" SESSJWT_PUBLIC_DIR_NAME
@@ -45,8 +46,9 @@
 #define REASON_TEXT_MAX      200  /* the free text of a revocation */
 #define MESSAGE_TEXT_MAX     500  /* what a login may be told; PAM_MAX_MSG_SIZE is 512 */
 #define QUESTION_TEXT_MAX    430  /* what a user is shown before the question, in one text with it */
-#define SID_TEXT_MAX         36   /* a UUID */
-#define SID_SUFFIX_MIN       8    /* how much of a session id, from its end, a person must type */
+#define BACKUP_NAME_MAX      64
+#define SID_TEXT_MAX         36 /* a UUID */
+#define SID_SUFFIX_MIN       8  /* how much of a session id, from its end, a person must type */
 #define AUDIENCE_MAX         256
 #define ISSUER_MAX           256
 #define ROLE_MAX             64

@@ -49,6 +49,7 @@ _sessjwt() {
                 [history]="--user --realm --all --since --until --kind --open --limit"
                 [keys]=""
                 [rotate-key]="--revoke"
+                [backup]=""
                 [status]="--statistics"
                 [doctor]=""
                 [cat-config]=""

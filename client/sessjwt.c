@@ -64,6 +64,8 @@ static const struct verb verbs[] = {
         { "keys", "", "Show the signing keys (root)", 0, 0, 0, command_keys },
         { "rotate-key", "[--revoke]", "Sign with the next key; with --revoke no earlier token counts (root)",
                 OPTION_REVOKE, 0, 0, command_rotate_key },
+        { "backup", "NAME", "Copy the daemon's store into its folder of backups (root)", 0, 1, 1,
+                command_backup },
         { "status", "[--statistics]", "Show how the daemon is, and which session this runs in",
                 OPTION_STATISTICS, 0, 0, command_status },
         { "doctor", "", "Say what is wrong with this host's sessions, and how to mend it (root sees all)", 0,

@@ -75,6 +75,9 @@ enum {
         SESSJWT_E_DEVICE_NOT_FOUND,      /* no such device, or not yours to see; detail: the device id */
         SESSJWT_E_TOO_MANY_SUBSCRIPTIONS, /* of one user, or of all; detail: the limit */
         SESSJWT_E_EVENTS_LOST,            /* you did not read: the subscription has ended */
+        SESSJWT_E_BACKUP_EXISTS,          /* it stays; detail: its name */
+        SESSJWT_E_BACKUP_UNDER_WAY,       /* another one */
+        SESSJWT_E_BACKUP_FAILED,          /* nothing is left of it; detail: why */
 };
 
 /* A static sentence, without a full stop, for whatever a call returned. Never NULL. */
@@ -240,6 +243,10 @@ int sessjwt_get_statistics(struct sessjwt *c);
 
 /* Makes the daemon read its configuration again. */
 int sessjwt_reload(struct sessjwt *c);
+
+/* Makes a backup of the store (for root), on the daemon's side: "path", "size". A large store takes its time:
+ * sessjwt_set_timeout. */
+int sessjwt_backup(struct sessjwt *c, const char *name);
 
 /* ---- the reply ---------------------------------------------------------------------------------------- *
  *

@@ -49,6 +49,7 @@ _sessjwt_verbs() {
                 'watch:show what happens'
                 'keys:show the signing keys'
                 'rotate-key:sign with the next key'
+                'backup:copy the store of the daemon'
                 'status:show how the daemon is'
                 'doctor:say what is wrong here, and how to mend it'
                 'cat-config:print the configuration files that count'
@@ -82,6 +83,7 @@ _sessjwt() {
                 history "--user --realm --all --since --until --kind --open --limit"
                 keys ""
                 rotate-key "--revoke"
+                backup ""
                 status "--statistics"
                 doctor ""
                 cat-config ""

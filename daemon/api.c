@@ -39,6 +39,7 @@ static const struct method methods[] = {
         { "org.sessjwt.GetHealth", ANYONE, READS, on_get_health, NULL },
         { "org.sessjwt.GetStatistics", ADMIN, READS, on_get_statistics, NULL },
         { "org.sessjwt.Reload", ROOT, RELOADS, on_reload, NULL },
+        { "org.sessjwt.Backup", ROOT, COPIES, on_backup, NULL },
 };
 
 static bool method_is_allowed(const struct method *method, const struct peer *peer) {
@@ -130,6 +131,9 @@ static const struct api_error {
         { API_NAMES_UNAVAILABLE, "org.sessjwt.NamesUnavailable", NULL, 0 },
         { API_USER_NOT_FOUND, "org.sessjwt.UserNotFound", "user", 0 },
         { API_NOT_PUBLISHED, "org.sessjwt.NotPublished", "reason", 0 },
+        { API_BACKUP_EXISTS, "org.sessjwt.BackupExists", "name", 0 },
+        { API_BACKUP_UNDER_WAY, "org.sessjwt.BackupUnderWay", NULL, 0 },
+        { API_BACKUP_FAILED, "org.sessjwt.BackupFailed", "reason", 0 },
         { API_CONFIGURATION_INVALID, "org.sessjwt.ConfigurationInvalid", "message", 0 },
         { API_TOO_MANY_CONNECTIONS, "org.sessjwt.TooManyConnections", NULL, CONNECTIONS_PER_UID_MAX },
         { API_TOO_MANY_SUBSCRIPTIONS, "org.sessjwt.TooManySubscriptions", NULL, SUBSCRIPTIONS_PER_UID_MAX },

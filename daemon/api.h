@@ -16,6 +16,7 @@ enum access {
         READS = 1, /* on the loop thread, in a short read transaction */
         CHANGES,   /* in a turn */
         RELOADS,   /* on a thread of its own: NSS may take its time */
+        COPIES,    /* the store, on a thread of its own */
 };
 
 struct method {
@@ -57,6 +58,9 @@ enum api_outcome {
         API_TOO_MANY_SUBSCRIPTIONS,
         API_EVENTS_LOST,
         API_NOT_PUBLISHED, /* a change that is kept, or what was asked for; q->detail says why */
+        API_BACKUP_EXISTS, /* q->detail is its name */
+        API_BACKUP_UNDER_WAY,
+        API_BACKUP_FAILED, /* q->detail says why */
 };
 
 /* Finds the method of the call and checks its right: before a parameter is looked at. 0 with q->method
@@ -187,3 +191,7 @@ int on_rotate_key(struct request *q);
 int on_get_health(struct request *q);
 int on_get_statistics(struct request *q);
 int on_reload(struct request *q); /* only reads its parameters: there must be none */
+/* Only reads its parameters; then q->detail is the name of the backup, which the server makes. */
+int on_backup(struct request *q);
+/* What Backup answers when it is there. */
+void api_put_backup(struct request *q, const char *path, uint64_t size);

@@ -169,6 +169,9 @@ static void handle_events(struct server *server, const struct epoll_event *event
                 case WATCH_LIST:
                         server_take_list(server);
                         break;
+                case WATCH_BACKUP:
+                        server_take_backup(server);
+                        break;
                 case WATCH_NAMES:
                         server_go_on_with_names(server);
                         break;
@@ -253,6 +256,10 @@ static void server_close(struct server *server) {
                 server_take_done(server);
         }
         server_settle_list(server);
+        if (server->backup_waits) {
+                backup_cancel(server->backup);
+                server_take_backup(server);
+        }
         answer_reload(server, TAKE(server->reload_waits), -ECANCELED, "");
         answer_reload(server, TAKE(server->reload_waits_next), -ECANCELED, "");
         while (server->n_waiters > 0) {
@@ -267,6 +274,7 @@ static void server_close(struct server *server) {
         turn_free(&server->turn);
         reload_free(&server->reload);
         list_file_free(&server->list_file);
+        backup_free(&server->backup);
         server_close_bearer_files(server);
         logind_free(&server->logind);
         leaders_free(&server->leaders);

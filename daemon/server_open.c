@@ -87,6 +87,7 @@ static int watch_all(struct server *server) {
                 { reload_fd(server->reload), WATCH_RELOAD },
                 { names_fd(server->service.names), WATCH_NAMES },
                 { list_file_fd(server->list_file), WATCH_LIST },
+                { backup_fd(server->backup), WATCH_BACKUP },
         };
 
         for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
@@ -164,6 +165,8 @@ static int make_parts(struct server *server) {
                 r = names_new(&server->service.names);
         if (r >= 0)
                 r = list_file_new(server->options->runtime_dir, &server->list_file);
+        if (r >= 0)
+                r = backup_new(server->service.store, server->options->state_dir, &server->backup);
         if (r >= 0)
                 r = turn_new(server->service.store, &server->turn);
         return r < 0 ? r : watch_all(server);

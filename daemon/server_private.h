@@ -3,7 +3,7 @@
  * nobody asked for), server_feed.c (those who
  * subscribe), server_history.c (old rows go), server_keys.c (the signing keys), server_status.c (the
  * status page), server_names.c (requests that wait for names), server_status_list.c (the signed list of the
- * page), server_bearer_file.c (the token files), server_health.c (how it is). */
+ * page), server_bearer_file.c (the token files), server_backup.c (copies), server_health.c (how it is). */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/backup.h"
 #include "daemon/bearer_file.h"
 #include "daemon/connection.h"
 #include "daemon/due.h"
@@ -37,6 +38,7 @@ enum watch {
         WATCH_RELOAD,
         WATCH_NAMES,
         WATCH_LIST,
+        WATCH_BACKUP,
         WATCH_EVENT
 };
 
@@ -84,7 +86,9 @@ struct server {
         struct request *reload_waits;      /* for the reading that goes on; linked by change.next */
         struct request *reload_waits_next; /* for one that must be begun after it */
         bool reload_wanted;                /* by SIGHUP, while one goes on */
-        usec_t config_read_wall; /* when the last reading began: what is changed later is not in it */
+        struct backup *backup;
+        struct request *backup_waits; /* for the one that goes on */
+        usec_t config_read_wall;      /* when the last reading began: what is changed later is not in it */
 
         struct request *names_waits; /* for what NSS says; linked by change.next */
 
@@ -198,6 +202,12 @@ int server_feed_connection(struct server *server, struct connection *connection)
 
 /* server_history.c */
 void server_tend_history(struct server *server);
+
+/* server_backup.c */
+/* Takes the request, whose detail is the name. 0: it is answered by server_take_backup; an outcome or
+ * negative errno: it is to be answered now. */
+int server_begin_backup(struct server *server, struct request *request);
+void server_take_backup(struct server *server);
 
 /* server_status.c */
 /* 0 or negative errno, said in the log. */

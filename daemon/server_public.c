@@ -158,6 +158,19 @@ static int begin_reload(struct server *server, struct connection *connection, co
         return 0;
 }
 
+/* A copy of the store is made while its connection waits. */
+static int begin_backup(struct server *server, struct connection *connection, const char *text, size_t size) {
+        _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
+        int r;
+
+        if (!q || request_own_reply(q, CHANGE_REPLY_SIZE) < 0)
+                return -ENOMEM;
+        r = server_begin_backup(server, TAKE(q));
+        if (r == 0)
+                connection->change_in_flight = true;
+        return r;
+}
+
 /* A list that is not done moves to the heap and goes on when the peer has read what it got. */
 static int begin_list(struct server *server, struct connection *connection, const char *text, size_t size) {
         _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
@@ -226,6 +239,13 @@ static int handle_call(struct server *server, struct connection *connection, con
                         r = q->method->handler(q);
                         if (r == 0)
                                 r = begin_reload(server, connection, text, size);
+                        if (r == 0)
+                                return 0;
+                        break;
+                case COPIES:
+                        r = q->method->handler(q);
+                        if (r == 0)
+                                r = begin_backup(server, connection, text, size);
                         if (r == 0)
                                 return 0;
                         break;

@@ -249,6 +249,19 @@ int store_is_blank(struct store_txn *txn);
 int store_renew(struct store_txn *txn);
 int store_end_renewal(struct store_txn *txn);
 
+struct store_restored {
+        uint64_t n_sessions; /* that are in it, and will end */
+        bool has_kept;       /* there was a store, which has the other name now */
+        pid_t holder;        /* of -EBUSY, as for store_open */
+        char error[256];     /* of -EBADMSG: what is wrong, or "" */
+};
+
+/* Puts what is in the file in the place of the store in dir, marked as a copy, durable; the former store
+ * becomes backups/kept_name. Single-threaded processes only (it forks). -EBUSY, -EPERM as for store_open;
+ * -EBADMSG: the file is no store, or is damaged; -EPROTO: it has another schema; -EEXIST: kept_name is
+ * there; -ENOSPC. On failure the store is as it was. */
+int store_restore(const char *dir, int file_fd, const char *kept_name, struct store_restored *ret);
+
 /* How far a store had come. */
 struct store_point {
         uint8_t id[16];

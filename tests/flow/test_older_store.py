@@ -13,7 +13,7 @@ TOLD = "the store is not what was here last"
 OTHER_BOOT = "11111111-2222-4333-8444-555555555555"
 
 host = Host()
-PamStack(host, "sshd", like="bare")
+PamStack(host, "sshd", like="bare", options="timeout=1s")
 _numbers = itertools.count()
 
 

@@ -233,14 +233,14 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
 }
 
 static void test_every_number_has_a_sentence_of_its_own(void **state) {
-        for (int i = -4096; i <= SESSJWT_E_EVENTS_LOST + 1; i++) {
+        for (int i = -4096; i <= SESSJWT_E_BACKUP_FAILED + 1; i++) {
                 assert_non_null(sessjwt_error_text(i));
                 assert_true(*sessjwt_error_text(i));
         }
-        for (int i = 0; i <= SESSJWT_E_EVENTS_LOST; i++)
+        for (int i = 0; i <= SESSJWT_E_BACKUP_FAILED; i++)
                 for (int k = 0; k < i; k++)
                         assert_string_not_equal(sessjwt_error_text(i), sessjwt_error_text(k));
-        assert_string_equal(sessjwt_error_text(SESSJWT_E_EVENTS_LOST + 1), "Unknown error");
+        assert_string_equal(sessjwt_error_text(SESSJWT_E_BACKUP_FAILED + 1), "Unknown error");
         assert_string_equal(sessjwt_error_text(INT32_MIN), "Unknown error");
         assert_string_equal(sessjwt_error_text(-EACCES), "Permission denied");
 }
