@@ -1,11 +1,13 @@
 """The examples of the manual pages do what the pages say."""
 import json
 import os
+import pathlib
 import re
 import shlex
 import subprocess
 
-from harness import Daemon, Host, PamLogin, PamStack, SessionList, Skip, Varlink, eventually, later, need
+from harness import (Daemon, Host, PamLogin, PamStack, SessionList, Skip, Varlink, eventually, later, need,
+                     party)
 from harness.manual import displays, examples
 from harness.paths import DAEMON, LIBRARY, ROOT
 
@@ -176,9 +178,53 @@ def test_the_readme_s_configurations_are_valid():
 
 def test_the_readme_s_programs_compile():
     blocks = [block for block in displays("README.md") if "struct sessjwt" in block]
-    assert len(blocks) >= 2
+    assert blocks
     for block in blocks:
         body = "\n".join(line for line in block.splitlines() if not line.startswith("#include"))
         assert compiled("#include <stdio.h>\n#include <string.h>\n#include <sessjwt.h>\n"
                         "static void run(const char *token)\n{\n" + body + "\n}\n"
                         'int main(void)\n{\n        run("");\n        return 0;\n}\n')
+
+
+def shown(word):
+    """The only display of the README that has this word."""
+    block, = (block for block in displays("README.md") if word in block)
+    return block
+
+
+def refuses_at_once(command):
+    """A program that judges tokens line by line takes one until the end of its session is answered."""
+    login = PamLogin(host, "alice")
+    token = in_session(login, "sessjwt token").strip()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as program:
+        def judge(text):
+            program.stdin.write(f"{text}\n")
+            program.stdin.flush()
+            return program.stdout.readline()
+        assert judge(token) == "good: alice\n"
+        assert judge(token[:-8] + "AAAAAAAA") == judge("no token") == "refused\n"
+        sessions.call("RevokeSession", sessionId=login.sid)
+        assert judge(token) == "refused\n"
+        program.stdin.close()
+        assert program.wait() == 0
+
+
+def test_the_readme_s_python_refuses_a_revoked_token_at_once():
+    refuses_at_once(["python3", "-c", shown("import json, socket")])
+
+
+def test_the_readme_s_node_refuses_a_revoked_token_at_once():
+    party.JOSE.need()
+    with party.node_folder() as folder:
+        pathlib.Path(folder, "readme.mjs").write_text(shown("jwtVerify"), "utf-8")
+        refuses_at_once(["node", f"{folder}/readme.mjs"])
+
+
+def test_the_readme_s_shell_refuses_a_revoked_token_at_once():
+    line, = (line[2:] for line in shown("&& echo good").splitlines())
+    login = PamLogin(host, "alice")
+    in_session(login, "sessjwt token > token")
+    assert in_session(login, line).endswith("\ngood\n")
+    sessions.call("RevokeSession", sessionId=login.sid)
+    assert "good" not in host.run_as("alice", "sh", "-c", f"cd {HOME} && {line}").stdout

@@ -4,7 +4,7 @@
 //         curl -H "Authorization: Bearer $(sessjwt token)" http://127.0.0.1:8080/
 //
 // It needs the published keys alone. So a token is good here until it expires, 15 minutes by default, even if
-// its session ends before; who must know at once asks Introspect, or uses libsessjwt.
+// its session ends before; who must know at once reads the status byte, too: README.
 import { readFile, stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createLocalJWKSet, jwtVerify } from 'jose'
