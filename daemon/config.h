@@ -10,6 +10,7 @@
 #include "client/protocol.h"
 #include "daemon/lockout.h"
 #include "daemon/account.h"
+#include "daemon/device.h"
 #include "daemon/policy.h"
 #include "daemon/session.h"
 
@@ -33,6 +34,7 @@ struct config {
         unsigned references; /* atomic; use config_ref and config_unref */
 
         /* [daemon] */
+        enum certificate_identity certificate_identity;
         enum notify_new_device notify_new_device;
         struct name_list uncounted_keys; /* SHA256:… */
         gid_t admin_gid;                 /* of sessjwt-admin; (gid_t) -1 if there is no such group */

@@ -17,7 +17,13 @@
 
 static const char *const notify_words[] = { [NOTIFY_NO] = "no", [NOTIFY_TTY] = "tty", NULL };
 
+static const char *const certificate_words[] = {
+        [CERTIFICATE_KEY] = "key", [CERTIFICATE_KEY_ID] = "key-id", NULL
+};
+
 static const struct config_key daemon_keys[] = {
+        { "certificate_identity", CONFIG_WORD, offsetof(struct config, certificate_identity),
+                .initial = "key", .words = certificate_words, .right = "key or key-id" },
         { "notify_new_device", CONFIG_WORD, offsetof(struct config, notify_new_device), .initial = "no",
                 .words = notify_words, .right = "no or tty" },
         { "uncounted_keys", CONFIG_FINGERPRINTS, offsetof(struct config, uncounted_keys),

@@ -8,9 +8,9 @@
 
 #include "client/digest.h"
 #include "client/hex.h"
-#include "daemon/sshkey.h"
 
-#define KEY_NAME_CHARACTERS 8  /* of the fingerprint, in the device's name */
+#define KEY_NAME_CHARACTERS 8 /* of the fingerprint, in the device's name */
+#define CERTIFICATE_NAME    "certificate "
 #define ADDRESS_TEXT_MAX    63 /* an address with the longest scope, and to spare */
 
 /* ---- lines of SSH_AUTH_INFO_0 ---- */
@@ -42,6 +42,17 @@ static int find_key(const char *auth_info, struct sshkey *ret) {
                 if (size >= length && memcmp(line, prefix, length) == 0)
                         return sshkey_read(line + length, size - length, ret);
         return SSHKEY_NONE;
+}
+
+int device_fingerprint(const char *auth_info, char ret[static SSHKEY_FINGERPRINT_SIZE]) {
+        struct sshkey key;
+        int r;
+
+        r = find_key(auth_info, &key);
+        if (r)
+                return r;
+        strcpy(ret, key.fingerprint);
+        return 0;
 }
 
 static const struct {
@@ -170,6 +181,16 @@ static bool recognise_network(const struct device_facts *facts, struct device *d
 
 /* ---- the other kinds ---- */
 
+/* As much of a certificate's key id as fits, in whole characters. */
+static void name_certificate(const char *id, char ret[static DEVICE_NAME_MAX + 1]) {
+        size_t room = DEVICE_NAME_MAX - strlen(CERTIFICATE_NAME), length = strnlen(id, room + 1);
+
+        if (length > room)
+                for (length = room; ((unsigned char) id[length] & 0xc0) == 0x80;)
+                        length--;
+        snprintf(ret, DEVICE_NAME_MAX + 1, CERTIFICATE_NAME "%.*s", (int) length, id);
+}
+
 static int recognise_key(const struct device_facts *facts, struct device *device) {
         struct sshkey key;
         int r;
@@ -178,6 +199,11 @@ static int recognise_key(const struct device_facts *facts, struct device *device
         if (r)
                 return r;
         device->kind = DEVICE_SSH_KEY;
+        if (facts->certificate_identity == CERTIFICATE_KEY_ID && key.id[0] != '\0') {
+                snprintf(device->identity, sizeof(device->identity), "key-id:%s", key.id);
+                name_certificate(key.id, device->name);
+                return 0;
+        }
         strcpy(device->identity, key.fingerprint);
         snprintf(device->name, sizeof(device->name), "%s %.*s", key.type,
                 (int) strlen("SHA256:") + KEY_NAME_CHARACTERS, key.fingerprint);

@@ -8,6 +8,7 @@
 
 #include "client/protocol.h"
 #include "daemon/clock.h"
+#include "daemon/sshkey.h"
 
 struct device_id {
         uint8_t bytes
@@ -15,6 +16,8 @@ struct device_id {
 };
 #define DEVICE_ID_TEXT_SIZE (DEVICE_ID_TEXT_MAX + 1)
 
+/* What a certificate counts by: the key inside it, or the key id that its authority wrote. */
+enum certificate_identity { CERTIFICATE_KEY, CERTIFICATE_KEY_ID };
 enum device_kind { DEVICE_SSH_KEY = 1, DEVICE_NETWORK, DEVICE_LOCAL, DEVICE_UNKNOWN };
 enum device_state { DEVICE_KNOWN = 1, DEVICE_BLOCKED };
 
@@ -25,8 +28,8 @@ struct device {
         uint32_t uid; /* of the last login */
         enum device_kind kind;
         enum device_state state;
-        char identity[DEVICE_IDENTITY_MAX +
-                      1]; /* "SHA256:…", "192.0.2.7", "2001:db8:1:2::/64", "local", "unknown:SERVICE" */
+        /* "SHA256:…", "key-id:…", "192.0.2.7", "2001:db8:1:2::/64", "local", "unknown:SERVICE" */
+        char identity[DEVICE_IDENTITY_MAX + 1];
         char name[DEVICE_NAME_MAX + 1];
         usec_t first_seen; /* wall */
         usec_t last_seen;
@@ -43,15 +46,20 @@ struct device_facts {
         const char *rhost;
         const char *ssh_connection; /* "client-ip client-port server-ip server-port" */
         const char *auth_info;      /* SSH_AUTH_INFO_0: a line a method */
+        enum certificate_identity certificate_identity;
 };
 
 /* Fills id, realm, user, kind, state known, identity, name; times, last_ip and logins are 0. The first
- * `publickey` line's key wins (a certificate counts by the key inside it; a line that cannot be read is no
- * key), then the numeric source (IPv6 by its /64, IPv4-mapped as IPv4, loopback is none; for sshd the
- * client address of SSH_CONNECTION when rhost is a name), then `local` (service login, or a display
- * manager, on a VT or an X display, and no rhost), else unknown:SERVICE. 0; -E2BIG: realm, user or service
- * over its limit; -EIO. *ret is filled only on 0. */
+ * `publickey` line's key wins (a certificate counts by the key inside it, or by its key id if the facts say
+ * so and it has a usable one; a line that cannot be read is no key), then the numeric source (IPv6 by its
+ * /64, IPv4-mapped as IPv4, loopback is none; for sshd the client address of SSH_CONNECTION when rhost is a
+ * name), then `local` (service login, or a display manager, on a VT or an X display, and no rhost), else
+ * unknown:SERVICE. 0; -E2BIG: realm, user or service over its limit; -EIO. *ret is filled only on 0. */
 int device_recognise(const struct device_facts *facts, struct device *ret);
+
+/* The fingerprint of that key, whatever the device is recognised by. 0; SSHKEY_NONE: no key; -EIO. *ret is
+ * filled only on 0. */
+int device_fingerprint(const char *auth_info, char ret[static SSHKEY_FINGERPRINT_SIZE]);
 
 /* The numeric address of the source, normalised by inet_ntop, without a scope; "" if none (loopback is
  * kept, so that it can be shown). */

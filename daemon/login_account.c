@@ -33,7 +33,8 @@ struct device_facts login_device_facts(const struct login *login) {
                 .tty = frame->tty,
                 .rhost = frame->rhost,
                 .ssh_connection = frame->ssh_connection,
-                .auth_info = frame->auth_info };
+                .auth_info = frame->auth_info,
+                .certificate_identity = login->config->certificate_identity };
 }
 
 int login_recognise(const struct login *login, struct device *ret) {
@@ -42,19 +43,17 @@ int login_recognise(const struct login *login, struct device *ret) {
         return device_recognise(&facts, ret);
 }
 
-static bool is_of_machine(const struct login *login, const struct device *device) {
-        return device->kind == DEVICE_SSH_KEY &&
-               name_list_has(&login->config->uncounted_keys, device->identity);
-}
-
+/* By the key itself: a device may be recognised by what a certificate calls it. */
 bool login_is_of_machine(const struct login *login) {
-        struct device device;
+        const struct name_list *keys = &login->config->uncounted_keys;
+        char fingerprint[SSHKEY_FINGERPRINT_SIZE];
 
-        return login_recognise(login, &device) == 0 && is_of_machine(login, &device);
+        return keys->n > 0 && device_fingerprint(login->frame.auth_info, fingerprint) == 0 &&
+               name_list_has(keys, fingerprint);
 }
 
-bool login_counts(const struct login *login, const struct limit_login *limits, const struct device *device) {
-        return limit_login_counts(limits) && !is_of_machine(login, device);
+bool login_counts(const struct login *login, const struct limit_login *limits) {
+        return limit_login_counts(limits) && !login_is_of_machine(login);
 }
 
 /* The device is foreseen for the question only: under keyboard-interactive it is the network source, or the
@@ -67,7 +66,7 @@ static int foresee(const struct login *login, struct limit_login *limits, struct
         r = login_recognise(login, device);
         if (r < 0)
                 return r;
-        if (login_counts(login, limits, device))
+        if (login_counts(login, limits))
                 limits->asked_from = &device->id;
         return 0;
 }

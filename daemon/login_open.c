@@ -38,7 +38,7 @@ static int make_session(const struct login *login, const struct limit_login *lim
         if (r < 0)
                 return r;
         session.device = device->id;
-        session.counts = login_counts(login, limits, device);
+        session.counts = login_counts(login, limits);
         if (policy->session_ttl && limits->exemption == EXEMPT_NOT) {
                 session.deadline_boot = now.boot + policy->session_ttl;
                 /* By the time that tokens live by: none outlives its session. */

@@ -18,8 +18,8 @@ struct device_facts login_device_facts(const struct login *login);
 int login_recognise(const struct login *login, struct device *ret);
 /* Whether the key of the login is one of those that never count (uncounted_keys). */
 bool login_is_of_machine(const struct login *login);
-/* Whether a session from there takes part in limits. */
-bool login_counts(const struct login *login, const struct limit_login *limits, const struct device *device);
+/* Whether a session of the login takes part in limits. */
+bool login_counts(const struct login *login, const struct limit_login *limits);
 
 /* Preauth: whether an attempt to sign in may be made. Fills the reply. 0 or negative errno. */
 int login_preauth(struct login *login, struct store_txn *txn, struct moment now);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/digest.h"
+#include "client/utf8.h"
 
 #define BLOB_MAX               (AUTH_INFO_MAX / 4 * 3)
 #define CERTIFICATE_SUFFIX     "-cert-v01@openssh.com"
@@ -32,9 +33,9 @@ static const struct key_type {
         { "ssh-dss", "ssh-dss" CERTIFICATE_SUFFIX, "dsa", "ssss" },
 };
 
-/* Behind the key: serial, type; key id, principals; valid after, before; critical options, extensions,
+/* Behind the key: serial, type; the key id; principals; valid after, before; critical options, extensions,
  * reserved, signature key, signature. */
-static const char certificate_rest[] = "84ss88sssss";
+static const char before_id[] = "84", behind_id[] = "s88sssss";
 
 struct span {
         const uint8_t *at;
@@ -159,10 +160,11 @@ static const struct key_type *find_type(struct span type, bool certificate) {
 
 /* Makes a certificate the plain blob of its key, in place: the plain type's name, then the fields as they
  * stand in the certificate. They move towards the front, because they stood behind a longer name and a
- * nonce. */
-static bool make_plain(uint8_t *blob, size_t *size, struct span rest, const struct key_type *type) {
+ * nonce; the key id stands behind them and stays. */
+static bool make_plain(
+        uint8_t *blob, size_t *size, struct span rest, const struct key_type *type, struct span *ret_id) {
         size_t length = strlen(type->plain), n_fields;
-        struct span nonce, fields;
+        struct span nonce, fields, id;
 
         if (!take_string(&rest, &nonce))
                 return false;
@@ -170,18 +172,22 @@ static bool make_plain(uint8_t *blob, size_t *size, struct span rest, const stru
         if (!take_fields(&rest, type->fields))
                 return false;
         n_fields = fields.size - rest.size;
-        if (!take_fields(&rest, certificate_rest) || rest.size != 0)
+        if (!take_fields(&rest, before_id) || !take_string(&rest, &id) || !take_fields(&rest, behind_id) ||
+                rest.size != 0)
                 return false;
 
         memmove(blob + 4 + length, fields.at, n_fields);
         memcpy(blob, (const uint8_t[4]){ 0, 0, 0, (uint8_t) length }, 4);
         memcpy(blob + 4, type->plain, length);
         *size = 4 + length + n_fields;
+        *ret_id = id;
         return true;
 }
 
-/* Whether blob[0..*size) is a key of the named type; a certificate in it becomes its plain key. */
-static bool read_blob(struct span named, uint8_t *blob, size_t *size, const struct key_type **ret_type) {
+/* Whether blob[0..*size) is a key of the named type; a certificate in it becomes its plain key. *ret_id lies
+ * in blob, and is filled for a certificate only. */
+static bool read_blob(struct span named, uint8_t *blob, size_t *size, const struct key_type **ret_type,
+        struct span *ret_id) {
         struct span rest = { blob, *size }, type;
         bool certificate = is_certificate(named);
         const struct key_type *known = find_type(named, certificate);
@@ -193,8 +199,23 @@ static bool read_blob(struct span named, uint8_t *blob, size_t *size, const stru
         if (!known)
                 return !certificate;
         if (certificate)
-                return make_plain(blob, size, rest, known);
+                return make_plain(blob, size, rest, known, ret_id);
         return take_fields(&rest, known->fields) && rest.size == 0;
+}
+
+/* It becomes part of a device's identity and name, which are shown on terminals and in JSON. */
+static bool is_showable(struct span id) {
+        const char *p = (const char *) id.at, *end = p + id.size;
+        size_t n;
+
+        if (id.size == 0 || id.size > SSHKEY_ID_MAX)
+                return false;
+        for (; p < end; p += n) {
+                n = utf8_length(p, end);
+                if (n == 0)
+                        return false;
+        }
+        return !utf8_has_control((const char *) id.at, id.size);
 }
 
 int sshkey_read(const char *text, size_t size, struct sshkey *ret) {
@@ -202,11 +223,12 @@ int sshkey_read(const char *text, size_t size, struct sshkey *ret) {
         size_t type_size = space ? (size_t) (space - text) : 0, blob_size;
         uint8_t blob[BLOB_MAX], digest[DIGEST_SIZE];
         const struct key_type *type;
+        struct span id = { 0 };
         int r;
 
         if (!is_type_name(text, type_size) ||
                 !base64_read(space + 1, size - type_size - 1, blob, sizeof(blob), &blob_size) ||
-                !read_blob((struct span){ (const uint8_t *) text, type_size }, blob, &blob_size, &type))
+                !read_blob((struct span){ (const uint8_t *) text, type_size }, blob, &blob_size, &type, &id))
                 return SSHKEY_NONE;
         r = digest_sha256(blob, blob_size, digest);
         if (r)
@@ -215,5 +237,7 @@ int sshkey_read(const char *text, size_t size, struct sshkey *ret) {
         memset(ret, 0, sizeof(*ret));
         memcpy(ret->type, type ? type->name : text, type ? strlen(type->name) : type_size);
         fingerprint_write(digest, ret->fingerprint);
+        if (is_showable(id))
+                memcpy(ret->id, id.at, id.size);
         return 0;
 }

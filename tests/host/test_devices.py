@@ -2,6 +2,7 @@
 from harness import (Daemon, Host, PamStack, SessionList, Ssh, Sshd, Varlink, eventually, later)
 
 NOTIFY = "[daemon]\nnotify_new_device = tty\n"
+KEY_ID = "[daemon]\ncertificate_identity = key-id\n"
 
 host = Host()
 daemon = Daemon(host).start()
@@ -95,6 +96,26 @@ def test_a_certificate_is_the_device_of_its_key():
         refused = ssh.run("alice", "echo in", key="badge")
         assert refused.rc == 254 and "This device is blocked." in refused.text
     assert list(devices()) == [ssh.fingerprint("badge")]
+
+
+def test_certificates_of_one_key_id_are_one_device_if_that_is_wanted_and_two_by_default():
+    for name in ("first", "second"):
+        ssh.certify(name, "alice", key_id="alice-laptop")
+    keys = {ssh.fingerprint("first"), ssh.fingerprint("second")}
+    for config, identities in (("", keys), (KEY_ID, {"key-id:alice-laptop"})):
+        forget_all()
+        set_config(config)
+        for name in ("first", "second"):
+            assert ssh.run("alice", "echo in", key=name).out == "in\n"
+        assert set(devices()) == identities
+    device = devices()["key-id:alice-laptop"]
+    assert (device["kind"], device["name"], device["logins"]) == ("ssh-key", "certificate alice-laptop", 2)
+    assert ssh.run("alice", "echo in", key="laptop").out == "in\n"
+    assert ssh.fingerprint("laptop") in devices(), "a key without a certificate is itself"
+    call("BlockDevice", deviceId=device["deviceId"])
+    ssh.certify("third", "alice", key_id="alice-laptop")
+    refused = ssh.run("alice", "echo in", key="third")
+    assert refused.rc == 254 and "This device is blocked." in refused.text
 
 
 # ---- who hears of a new one --------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ static void assert_round_trip(const char *text) {
 }
 
 static const char everything[] =
-        "[daemon]\nnotify_new_device = tty\n"
+        "[daemon]\ncertificate_identity = key-id\nnotify_new_device = tty\n"
         "uncounted_keys = SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8\n"
         "[token]\nissuer = https://login.example\naudience = https://api.example\ntyp = JWT\n"
         "on_password_change = keep\n"
@@ -176,7 +176,7 @@ static void test_the_written_text_is_the_whole_configuration(void **state) {
         _cleanup_(cleanup_free) char *text = write_config(config);
 
         assert_string_equal(text,
-                "[daemon]\nnotify_new_device = tty\n"
+                "[daemon]\ncertificate_identity = key-id\nnotify_new_device = tty\n"
                 "uncounted_keys = SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8\n\n"
                 "[token]\nissuer = https://login.example\naudience = https://api.example\ntyp = JWT\n"
                 "key_lifetime = 30d\non_password_change = keep\nrefresh_grace = 1m\ntoken_file = yes\n\n"

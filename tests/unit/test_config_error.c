@@ -51,6 +51,9 @@ static void test_what_is_no_word_of_a_key_is_refused(void **state) {
                 "test.conf:2: notify_new_device: 'yes' is not one of its words; right is no or tty");
         assert_error("[daemon]\nnotify_new_device = ttyx\n",
                 "test.conf:2: notify_new_device: 'ttyx' is not one of its words");
+        assert_error("[daemon]\ncertificate_identity = key_id\n",
+                "test.conf:2: certificate_identity: 'key_id' is "
+                "not one of its words; right is key or key-id");
 }
 
 static void test_what_is_no_lock_is_refused(void **state) {
@@ -82,8 +85,8 @@ static void test_an_unknown_key_is_answered_with_the_known_ones(void **state) {
         assert_error("[history]\nhistory_keep = 3651d\n", "test.conf:2: history_keep: '3651d' is too long");
         assert_error("[history]\nkeep = 1d\n",
                 "test.conf:2: keep: unknown key; right in [history] are history_keep, history_size");
-        assert_error("[daemon]\nx = y",
-                "test.conf:2: x: unknown key; right in [daemon] are notify_new_device, uncounted_keys");
+        assert_error("[daemon]\nx = y", "test.conf:2: x: unknown key; right in [daemon] are "
+                                        "certificate_identity, notify_new_device, uncounted_keys");
         assert_policy_error("max-devices = 5",
                 "max-devices: unknown key; right in [policy] are users, groups, services, realm, enforce, "
                 "max_devices, max_sessions, on_limit, ask_fallback, access_ttl, refresh_ttl, session_ttl, "

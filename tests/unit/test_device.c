@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,89 @@ static void test_a_malformed_key_falls_to_the_source(void **state) {
                 facts.auth_info = wrong[i];
                 assert_device(&facts, DEVICE_NETWORK, "192.0.2.7", "192.0.2.7");
         }
+}
+
+/* A publickey line with a certificate of KEY. */
+static void write_certificate(const char *id, char ret[static 2048]) {
+        static const char type[] = "\0\0\0\x20ssh-ed25519-cert-v01@openssh.com", nonce[] = "\0\0\0\5nonce",
+                          before_id[] = "\0\0\0\0\0\0\0\1\0\0\0\1";
+        uint8_t key[64], blob[1024] = { 0 }, *p = blob;
+
+        assert_true(EVP_DecodeBlock(key, (const uint8_t *) strchr(KEY, ' ') + 1, 68) == 51);
+        p = mempcpy(p, type, sizeof(type) - 1);
+        p = mempcpy(p, nonce, sizeof(nonce) - 1);
+        p = mempcpy(p, key + 15, 36); /* behind the type */
+        p = mempcpy(p, before_id, sizeof(before_id) - 1);
+        p[2] = (uint8_t) (strlen(id) >> 8);
+        p[3] = (uint8_t) strlen(id);
+        p = mempcpy(p + 4, id, strlen(id));
+        p += 4 + 16 + 5 * 4; /* principals; valid after, before; five empty strings */
+        ret = stpcpy(ret, "publickey ssh-ed25519-cert-v01@openssh.com ");
+        EVP_EncodeBlock((uint8_t *) ret, blob, (int) (p - blob));
+}
+
+static void assert_certificate(const char *id, const char *identity, const char *name) {
+        struct device_facts facts = facts_of("sshd", "192.0.2.7");
+        char line[2048], fingerprint[SSHKEY_FINGERPRINT_SIZE];
+
+        write_certificate(id, line);
+        facts.auth_info = line;
+        assert_device(&facts, DEVICE_SSH_KEY, FINGERPRINT, "ed25519 SHA256:bbXpuKG6");
+        facts.certificate_identity = CERTIFICATE_KEY_ID;
+        assert_device(&facts, DEVICE_SSH_KEY, identity, name);
+        assert_int_equal(device_fingerprint(line, fingerprint), 0);
+        assert_string_equal(fingerprint, FINGERPRINT);
+}
+
+static void test_a_certificate_is_its_key_or_if_wanted_its_key_id_if_that_is_usable(void **state) {
+        assert_certificate("alice@laptop", "key-id:alice@laptop", "certificate alice@laptop");
+        assert_certificate(FINGERPRINT, "key-id:" FINGERPRINT, "certificate " FINGERPRINT);
+        assert_certificate("", FINGERPRINT, "ed25519 SHA256:bbXpuKG6");
+        assert_certificate("a\nb", FINGERPRINT, "ed25519 SHA256:bbXpuKG6");
+}
+
+static void test_a_plain_key_is_itself_where_key_ids_count(void **state) {
+        struct device_facts facts = facts_of("sshd", "192.0.2.7");
+
+        facts.auth_info = "publickey " KEY "\n";
+        facts.certificate_identity = CERTIFICATE_KEY_ID;
+        assert_device(&facts, DEVICE_SSH_KEY, FINGERPRINT, "ed25519 SHA256:bbXpuKG6");
+        facts.auth_info = "password\n";
+        assert_device(&facts, DEVICE_NETWORK, "192.0.2.7", "192.0.2.7");
+}
+
+/* 116 bytes of it fit behind "certificate ". */
+static void test_a_long_key_id_is_a_whole_identity_and_a_name_of_whole_characters(void **state) {
+        char id[SSHKEY_ID_MAX + 1], identity[DEVICE_IDENTITY_MAX + 1], name[DEVICE_NAME_MAX + 1];
+
+        memset(id, 'x', sizeof(id));
+        id[SSHKEY_ID_MAX] = '\0';
+        snprintf(identity, sizeof(identity), "key-id:%s", id);
+        snprintf(name, sizeof(name), "certificate %.116s", id);
+        assert_certificate(id, identity, name);
+        memcpy(id + 115, "\xc3\xa4", 2); /* across the end */
+        snprintf(identity, sizeof(identity), "key-id:%s", id);
+        snprintf(name, sizeof(name), "certificate %.115s", id);
+        assert_certificate(id, identity, name);
+        id[117] = '\0';
+        snprintf(identity, sizeof(identity), "key-id:%s", id);
+        assert_certificate(id, identity, name);
+        memcpy(id + 114, "\xc3\xa4", 3); /* to the end */
+        snprintf(identity, sizeof(identity), "key-id:%s", id);
+        snprintf(name, sizeof(name), "certificate %.116s", id);
+        assert_int_equal(strlen(name), DEVICE_NAME_MAX);
+        assert_certificate(id, identity, name);
+}
+
+static void test_there_is_a_fingerprint_only_of_a_key(void **state) {
+        char fingerprint[SSHKEY_FINGERPRINT_SIZE] = "untouched";
+
+        assert_int_equal(device_fingerprint("password\n", fingerprint), SSHKEY_NONE);
+        assert_int_equal(device_fingerprint("hostbased " KEY "\n", fingerprint), SSHKEY_NONE);
+        assert_int_equal(device_fingerprint("publickey ssh-ed25519 AAAA\n", fingerprint), SSHKEY_NONE);
+        assert_string_equal(fingerprint, "untouched");
+        assert_int_equal(device_fingerprint("password\npublickey " KEY "\n", fingerprint), 0);
+        assert_string_equal(fingerprint, FINGERPRINT);
 }
 
 /* ---- network ---- */
@@ -339,6 +423,10 @@ int main(void) {
                 cmocka_unit_test(test_the_first_publickey_line_wins_behind_other_methods),
                 cmocka_unit_test(test_a_host_key_is_no_device),
                 cmocka_unit_test(test_a_malformed_key_falls_to_the_source),
+                cmocka_unit_test(test_a_certificate_is_its_key_or_if_wanted_its_key_id_if_that_is_usable),
+                cmocka_unit_test(test_a_plain_key_is_itself_where_key_ids_count),
+                cmocka_unit_test(test_a_long_key_id_is_a_whole_identity_and_a_name_of_whole_characters),
+                cmocka_unit_test(test_there_is_a_fingerprint_only_of_a_key),
                 cmocka_unit_test(test_an_ipv4_address_is_the_device),
                 cmocka_unit_test(test_an_ipv6_address_counts_by_its_network),
                 cmocka_unit_test(test_loopback_is_shown_but_is_no_device),

@@ -1,7 +1,17 @@
 /* login: what becomes of devices: how many are kept, whose they are. */
 #include "tests/unit/login_fixture.h"
 
-#define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+#define KEY         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+#define FINGERPRINT "SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8"
+/* Of this key; ssh-keygen -I laptop -n alice. */
+#define CERTIFICATE                                                                                          \
+        "ssh-ed25519-cert-v01@openssh.com "                                                                  \
+        "AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIFBek+bSPc/YG1Y4Hb+gs4BVLTIp"                   \
+        "DwiQcS5Dk7VR8O3PAAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1EaAAAAAAAAAAAAAAAB"                   \
+        "AAAABmxhcHRvcAAAAAkAAAAFYWxpY2UAAAAAAAAAAP//////////AAAAAAAAAAAAAAAAAAAAMwAAAAtz"                   \
+        "c2gtZWQyNTUxOQAAACAlQTLV5tGk26kBJqAfrVC6hpPYCcxxR9oAu7nY9zdcqgAAAFMAAAALc3NoLWVk"                   \
+        "MjU1MTkAAABAMfWFK0bBgS6bsmM43/2XnTBp0rqGNSKPo41b1halhtpdTpYgmaXuGAYnnsZASMZnO0Js"                   \
+        "8VNZ446f++8XO9zfAQ=="
 
 /* So many more that were seen a second after one another, long ago. */
 static void put_devices(struct desk *desk, unsigned first, unsigned n, enum device_state state) {
@@ -208,6 +218,47 @@ static void test_account_refuses_a_blocked_device_only_if_open_can_find_no_other
                 assert_int_equal(run_account(desk, FRAME_ACCOUNT, &cases[i]), FRAME_OK);
 }
 
+/* The session that alice's login with the certificate makes. */
+static struct session open_certified(struct desk *desk, struct device *ret) {
+        struct session session;
+        struct login *login;
+        int module;
+
+        login = new_login(desk, FRAME_OPEN, "alice", "192.0.2.1", &module);
+        login->frame.auth_info = "publickey " CERTIFICATE "\n";
+        assert_int_equal(run_login(desk, login), 0);
+        assert_int_equal(login->reply.outcome, FRAME_OK);
+        session = session_by_text(desk, login->reply.session_id);
+        assert_true(has_device(desk, &session.device, ret));
+        login_free(&login);
+        close(module);
+        return session;
+}
+
+static void test_a_certificate_is_the_device_that_the_configuration_says(void **state) {
+        struct desk *desk = *state;
+        struct device device;
+
+        assert_true(open_certified(desk, &device).counts);
+        assert_string_equal(device.identity, FINGERPRINT);
+        desk_configure(desk, "[daemon]\ncertificate_identity = key-id\n");
+        assert_true(open_certified(desk, &device).counts);
+        assert_string_equal(device.identity, "key-id:laptop");
+}
+
+static void test_an_uncounted_key_is_told_in_a_certificate_whatever_its_device(void **state) {
+        static const char *const configs[] = { "[daemon]\nuncounted_keys = " FINGERPRINT "\n",
+                "[daemon]\nuncounted_keys = " FINGERPRINT "\ncertificate_identity = key-id\n" };
+        struct desk *desk = *state;
+        struct device device;
+
+        for (size_t i = 0; i < sizeof(configs) / sizeof(*configs); i++) {
+                desk_configure(desk, configs[i]);
+                assert_false(open_certified(desk, &device).counts);
+        }
+        assert_string_equal(device.identity, "key-id:laptop");
+}
+
 #define desk_test(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
 
 int main(void) {
@@ -217,6 +268,8 @@ int main(void) {
                 desk_test(test_a_blocked_device_is_forgotten_only_when_so_many_are),
                 desk_test(test_a_refused_login_forgets_nothing),
                 desk_test(test_a_name_that_comes_to_another_uid_has_none_of_the_former_user_s_devices),
+                desk_test(test_a_certificate_is_the_device_that_the_configuration_says),
+                desk_test(test_an_uncounted_key_is_told_in_a_certificate_whatever_its_device),
                 desk_test(test_account_refuses_a_blocked_device_only_if_open_can_find_no_other),
         };
 

@@ -67,7 +67,7 @@ static void assert_stored(struct desk *desk, const struct model *model) {
 }
 
 static struct device_id device_at(const char *ip) {
-        struct device_facts facts = { "default", "alice", "sshd", "ssh", ip, "", "" };
+        struct device_facts facts = { "default", "alice", "sshd", "ssh", ip, "", "", CERTIFICATE_KEY };
         struct device device;
 
         assert_int_equal(device_recognise(&facts, &device), 0);

@@ -179,7 +179,7 @@ static void test_certificates_have_the_fingerprint_of_ssh_keygen(void **state) {
         assert_as_ssh_keygen("p256sk-cert.pub", "ecdsa-sk");
 }
 
-static void test_a_certificate_is_the_same_device_as_its_key(void **state) {
+static void test_a_certificate_has_the_fingerprint_of_its_key_and_its_own_id(void **state) {
         static const char *const names[] = { "ed25519", "rsa", "p256", "p384", "p521", "ed25519sk",
                 "p256sk" };
 
@@ -194,6 +194,8 @@ static void test_a_certificate_is_the_same_device_as_its_key(void **state) {
                 read_public(name, line, sizeof(line));
                 assert_int_equal(read_key(line, &certified), 0);
                 assert_string_equal(plain.fingerprint, certified.fingerprint);
+                assert_string_equal(plain.id, "");
+                assert_string_equal(certified.id, "alice@laptop");
         }
 }
 
@@ -224,6 +226,48 @@ static void test_a_dsa_certificate_is_the_same_device_as_its_key(void **state) {
         assert_int_equal(read_key(line, &b), 0);
         assert_string_equal(a.fingerprint, b.fingerprint);
         assert_string_equal(b.type, "dsa");
+}
+
+/* Of a certificate by hand, whose key is 32 zeros. */
+static void assert_id(const char *id, size_t size, const char *expected) {
+        static const uint8_t zeros[48];
+        struct blob blob = { 0 };
+        struct sshkey key;
+        char line[1024];
+
+        put_text(&blob, "ssh-ed25519-cert-v01@openssh.com");
+        put_text(&blob, "nonce");
+        put_string(&blob, zeros, 32);
+        put(&blob, "\0\0\0\0\0\0\0\1\0\0\0\1", 12); /* serial, type */
+        put_string(&blob, id, size);
+        put(&blob, zeros, 4 + 16 + 5 * 4); /* principals; valid after, before; five empty strings */
+        write_line("ssh-ed25519-cert-v01@openssh.com", &blob, line);
+        assert_int_equal(read_key(line, &key), 0);
+        assert_string_equal(key.id, expected);
+        assert_string_equal(key.fingerprint, "SHA256:kmYcvdi2GkPeWxB6XLjrZB8JHsy2Hm8luHMFp9GMvqk");
+}
+
+static void test_an_id_that_is_no_plain_text_is_none_and_the_key_counts(void **state) {
+        static const char *const wrong[] = { "", "lap\ntop", "\x1b[31m", "lap\x7ftop", "lap\xc2\x85top",
+                "lap\xc3", "\xc3laptop", "lap\xfftop", "\xed\xa0\x80", "\xc0\xaf" };
+        static const char *const right[] = { "x", "alice@laptop 7", "\"\\", "M\xc3\xa4rz \xf0\x9f\x92\xbb" };
+
+        for (size_t i = 0; i < N(wrong); i++)
+                assert_id(wrong[i], strlen(wrong[i]), "");
+        for (size_t i = 0; i < N(right); i++)
+                assert_id(right[i], strlen(right[i]), right[i]);
+        assert_id("laptop\0x", 8, "");
+        assert_id("\0", 1, "");
+}
+
+static void test_an_id_beyond_the_limit_is_none_and_is_never_cut(void **state) {
+        char id[SSHKEY_ID_MAX + 2];
+
+        memset(id, 'x', sizeof(id));
+        id[SSHKEY_ID_MAX] = '\0';
+        assert_id(id, SSHKEY_ID_MAX, id);
+        id[SSHKEY_ID_MAX] = 'x';
+        assert_id(id, SSHKEY_ID_MAX + 1, "");
 }
 
 /* ---- malformed ---- */
@@ -382,7 +426,9 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain_keys_have_the_fingerprint_of_ssh_keygen),
                 cmocka_unit_test(test_certificates_have_the_fingerprint_of_ssh_keygen),
-                cmocka_unit_test(test_a_certificate_is_the_same_device_as_its_key),
+                cmocka_unit_test(test_a_certificate_has_the_fingerprint_of_its_key_and_its_own_id),
+                cmocka_unit_test(test_an_id_that_is_no_plain_text_is_none_and_the_key_counts),
+                cmocka_unit_test(test_an_id_beyond_the_limit_is_none_and_is_never_cut),
                 cmocka_unit_test(test_a_dsa_certificate_is_the_same_device_as_its_key),
                 cmocka_unit_test(test_every_truncation_of_a_key_and_of_a_certificate_is_refused),
                 cmocka_unit_test(test_trailing_bytes_are_refused),
