@@ -78,6 +78,7 @@ static const struct column device_columns[] = {
 static const struct column event_columns[] = {
         { "TIME", "time", KIND_TIME, 0 },
         { "EVENT", "kind", KIND_TEXT, 0 },
+        { "COUNT", "count", KIND_TEXT, SCOLS_FL_RIGHT },
         { "USER", "user", KIND_TEXT, 0 },
         { "SESSION", "sessionId", KIND_ID, 0 },
         { "SERVICE", "service", KIND_TEXT, 0 },

@@ -126,8 +126,8 @@ def run(*arguments):
 
 def test_the_command_shows_them_as_a_table_and_as_json():
     table = run("--user", "alice").stdout
-    assert table.splitlines()[0].split() == ["TIME", "EVENT", "USER", "SESSION", "SERVICE", "DEVICE", "FROM",
-                                             "BY", "NOTE"]
+    assert table.splitlines()[0].split() == ["TIME", "EVENT", "COUNT", "USER", "SESSION", "SERVICE", "DEVICE",
+                                             "FROM", "BY", "NOTE"]
     assert "lost laptop" in table and " revoked " in table
     assert json.loads(run("--user", "alice", "--json=short").stdout) == {"events": history("alice")}
     assert len(run("--user", "alice", "--no-legend", "--limit", "2").stdout.splitlines()) == 2
