@@ -39,7 +39,7 @@ int store_next_session_by_user(struct store_txn *txn, struct store_cursor *curso
                 if (r)
                         return r;
                 kind = record_kind_of(key.bytes, key.size);
-        } while (kind == RECORD_ACCOUNT || kind == RECORD_DEVICE);
+        } while (kind == RECORD_ACCOUNT || kind == RECORD_DEVICE || kind == RECORD_NEWEST);
         return session_read(key, value, ret);
 }
 

@@ -173,6 +173,22 @@ static void test_a_row_that_leads_elsewhere_is_told(void **state) {
         }
 }
 
+static void test_where_a_list_begins_is_no_session_to_who_walks_them_all(void **state) {
+        struct fixture *f = *state;
+        struct store_txn *turn = begin_turn(f);
+        struct session session = session_of(1, "default", "bob"), found;
+        struct store_cursor cursor = { 0 };
+
+        add(turn, "alice", 1);
+        add(turn, "bob", 2);
+        add(turn, "carol", 3);
+        open_session(turn, &session);
+        assert_int_equal(store_next_session_by_user(turn, &cursor, &found), 0);
+        assert_same_session(&found, &session);
+        assert_int_equal(store_next_session_by_user(turn, &cursor, &found), STORE_END);
+        commit(turn);
+}
+
 /* ---- what it costs ---- */
 
 #define ROWS  100000
@@ -265,6 +281,7 @@ int main(void) {
                 store_test(test_users_and_realms_and_nobody_have_lists_of_their_own),
                 store_test(test_what_is_dropped_leaves_no_trace_and_no_sequence_comes_again),
                 store_test(test_a_row_that_leads_elsewhere_is_told),
+                store_test(test_where_a_list_begins_is_no_session_to_who_walks_them_all),
                 store_test(test_a_row_adds_the_end_of_history_to_a_login_and_no_other_page),
                 store_test(test_a_users_history_is_read_without_passing_over_others),
         };
