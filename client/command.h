@@ -78,6 +78,7 @@ int command_logout(struct command *command);
 int command_logout_others(struct command *command);
 int command_logout_all(struct command *command);
 int command_reset(struct command *command);
+int command_purge(struct command *command);
 int command_devices(struct command *command);
 int command_device_rename(struct command *command);
 int command_device_block(struct command *command);

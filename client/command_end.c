@@ -82,3 +82,8 @@ int command_reset(struct command *command) {
         return report_many(command, sessjwt_reset_user(command->c, command->arguments[0], command->realm),
                 "There was no session; no token of before counts any more.");
 }
+
+int command_purge(struct command *command) {
+        return report_many(command, sessjwt_purge_user(command->c, command->arguments[0], command->realm),
+                "There was no session; nothing else is kept of him.");
+}

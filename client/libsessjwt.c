@@ -23,6 +23,7 @@ enum method_number {
         REVOKE_OTHERS,
         REVOKE_ALL,
         RESET_USER,
+        PURGE_USER,
         LIST_LOCKS,
         LOCK_USER,
         UNLOCK_USER,
@@ -55,6 +56,7 @@ static const struct method methods[] = {
         [REVOKE_OTHERS] = { SESSJWT_INTERFACE ".RevokeOthers", true, false },
         [REVOKE_ALL] = { SESSJWT_INTERFACE ".RevokeAll", true, false },
         [RESET_USER] = { SESSJWT_INTERFACE ".ResetUser", true, false },
+        [PURGE_USER] = { SESSJWT_INTERFACE ".PurgeUser", true, false },
         [LIST_LOCKS] = { SESSJWT_INTERFACE ".ListLocks", false, false },
         [LOCK_USER] = { SESSJWT_INTERFACE ".LockUser", true, false },
         [UNLOCK_USER] = { SESSJWT_INTERFACE ".UnlockUser", true, false },
@@ -225,6 +227,13 @@ int sessjwt_reset_user(struct sessjwt *c, const char *user, const char *realm) {
                 { 0 } };
 
         return call(c, RESET_USER, arguments);
+}
+
+int sessjwt_purge_user(struct sessjwt *c, const char *user, const char *realm) {
+        const struct argument arguments[] = { { "user", user, REQUIRED }, { "realm", realm, OPTIONAL },
+                { 0 } };
+
+        return call(c, PURGE_USER, arguments);
 }
 
 int sessjwt_list_devices(struct sessjwt *c, const char *user, const char *realm, bool all) {

@@ -33,6 +33,7 @@ _sessjwt() {
                 [logout-others]=""
                 [logout-all]="USER --user --realm"
                 [reset]="USER --realm"
+                [purge]="USER --realm"
                 [devices]="--user --realm --all"
                 ["device rename"]="DEVICE"
                 ["device block"]="DEVICE"

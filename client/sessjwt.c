@@ -21,6 +21,8 @@ static const struct verb verbs[] = {
                 OPTION_USER | OPTION_REALM, 0, 1, command_logout_all },
         { "reset", "USER [--realm REALM]", "The same for a user, whether he is signed in or not (admins)",
                 OPTION_REALM, 1, 1, command_reset },
+        { "purge", "USER [--realm REALM]", "The same, and forget his devices, locks and history (admins)",
+                OPTION_REALM, 1, 1, command_purge },
         { "devices", "[--user USER] [--realm REALM] [--all]", "Show the devices that I have logged in from",
                 OPTION_USER | OPTION_REALM | OPTION_ALL, 0, 0, command_devices },
         { "device rename", "DEVICE NAME", "Call a device by another name", 0, 2, 2, command_device_rename },

@@ -161,6 +161,10 @@ int sessjwt_revoke_all(struct sessjwt *c, const char *user, const char *realm);
  * or NULL for the caller's. */
 int sessjwt_reset_user(struct sessjwt *c, const char *user, const char *realm);
 
+/* The same, and then his devices, failures, locks and history are kept no more (for admins). Called again it
+ * finishes one that was cut short. */
+int sessjwt_purge_user(struct sessjwt *c, const char *user, const char *realm);
+
 /* Who is locked now (for admins): "locks", each with "user", "realm", "kind" (source, user, admin), "source",
  * "since", "until", "failures", "reason"; those of user and of realm, or NULL. */
 int sessjwt_list_locks(struct sessjwt *c, const char *user, const char *realm);

@@ -36,6 +36,7 @@ _sessjwt_verbs() {
                 'logout-others:end all my sessions but this one'
                 'logout-all:end all my sessions'
                 'reset:end all sessions and tokens of a user'
+                'purge:the same, and forget his devices, locks and history'
                 'devices:show the devices that I have logged in from'
                 'device:rename, block, unblock or forget a device'
                 'token:print a fresh access token'
@@ -67,6 +68,7 @@ _sessjwt() {
                 logout-others ""
                 logout-all "USER --user --realm"
                 reset "USER --realm"
+                purge "USER --realm"
                 devices "--user --realm --all"
                 "device rename" "DEVICE"
                 "device block" "DEVICE"

@@ -23,6 +23,7 @@ static const struct method methods[] = {
         { "org.sessjwt.RevokeOthers", OWNER, CHANGES, on_revoke_others, NULL },
         { "org.sessjwt.RevokeAll", OWNER, CHANGES, on_revoke_all, NULL },
         { "org.sessjwt.ResetUser", ADMIN, CHANGES, on_reset_user, NULL },
+        { "org.sessjwt.PurgeUser", ADMIN, CHANGES, on_purge_user, NULL },
         { "org.sessjwt.ListLocks", ADMIN, READS, on_list_locks, NULL },
         { "org.sessjwt.LockUser", ADMIN, CHANGES, on_lock_user, NULL },
         { "org.sessjwt.UnlockUser", ADMIN, CHANGES, on_unlock_user, NULL },

@@ -175,6 +175,7 @@ int on_revoke_session(struct request *q);
 int on_revoke_others(struct request *q);
 int on_revoke_all(struct request *q);
 int on_reset_user(struct request *q);
+int on_purge_user(struct request *q);
 int on_list_locks(struct request *q);
 int on_lock_user(struct request *q);
 int on_unlock_user(struct request *q);

@@ -1,11 +1,12 @@
-/* api_end: the handlers that end many sessions: a slice a turn, so that nobody else waits for the last of
- * them. Those that opened after it began are none of its business. */
+/* api_end: the handlers that end many sessions, and purge their user: a slice a turn, so that nobody else
+ * waits for the last of them. Those that opened after it began are none of its business. */
 #include "daemon/api.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/ending.h"
+#include "daemon/purge.h"
 #include "daemon/reset.h"
 
 #define ENDED_SESSIONS_SHOWN 64
@@ -236,4 +237,43 @@ int on_reset_user(struct request *q) {
         int r = q->kept.has_begun ? 0 : prepare_reset(q, &how);
 
         return r ? r : end_many(q, &how);
+}
+
+/* ---- PurgeUser: a reset, and then what is kept of the user ---- */
+
+/* The event is for the journal alone: in history it would be a row of his. */
+static int tell_purged(struct request *q, const char *note) {
+        const struct walk *walk = &q->progress.walk;
+        struct session whose = { .uid = ACCOUNT_UID_UNKNOWN };
+        struct account account;
+        int r;
+
+        r = store_find_account(q->txn, walk->realm, walk->user, &account);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                whose.uid = account.uid;
+        snprintf(whose.realm, sizeof(whose.realm), "%s", walk->realm);
+        snprintf(whose.user, sizeof(whose.user), "%s", walk->user);
+        return effects_add(&q->change.effects, EFFECT_USER_PURGED, initiator_of(q, whose.uid), &whose, note);
+}
+
+/* Ends are kept in history with the turn that they happen in: his rows go in later ones. */
+int on_purge_user(struct request *q) {
+        static const struct end_many how = { END_ACCOUNT_RESET, "an administrator purged the account" };
+        struct progress *p = &q->progress;
+        int r = q->kept.has_begun ? 0 : prepare_reset(q, &how);
+
+        if (r)
+                return r;
+        if (!p->has_ended_all) {
+                r = end_many(q, &how);
+                if (r == 0)
+                        p->has_ended_all = true;
+                return r ? r : API_AGAIN;
+        }
+        r = purge_user(q->txn, p->walk.realm, p->walk.user, ROWS_PER_TURN);
+        if (r == PURGE_HAS_MORE)
+                return API_AGAIN;
+        return r < 0 ? r : tell_purged(q, how.note);
 }

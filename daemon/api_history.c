@@ -187,7 +187,8 @@ static bool is_wanted(const struct request *q, const struct history_params *p, c
 }
 
 /* Rows stand in the order of their keeping: a list is over at its first row from before `since`. One that
- * cannot be read ends the list of its name, and is passed over among all. */
+ * cannot be read or is gone ends the list of its name (older ones went before it, or it was purged), and is
+ * passed over among all. */
 static int next_event(struct request *q, const struct history_params *p, struct event *ret) {
         uint64_t *next = newest_of(q), sequence = *next, previous = 0;
         int r, s;
@@ -198,7 +199,9 @@ static int next_event(struct request *q, const struct history_params *p, struct 
         r = store_find_event(q->txn, sequence, ret, &previous);
         if (r < 0 && r != -EBADMSG)
                 return r;
-        if (r > 0 || (r == 0 && ret->wall < p->since_wall))
+        if (r == 0 && ret->wall < p->since_wall)
+                return HISTORY_PASSES_OVER;
+        if (r > 0 && !p->all)
                 return HISTORY_PASSES_OVER;
         if (p->all) {
                 previous = 0;

@@ -36,6 +36,7 @@ enum effect_kind {
         EFFECT_KEY_GONE,    /* its last token has expired */
         EFFECT_KEY_REVOKED,
         EFFECT_USER_RESET,      /* no token of before counts; of session only realm, user and uid */
+        EFFECT_USER_PURGED,     /* nothing else is kept of him; of session the same */
         EFFECT_SESSION_RENEWED, /* kept by a reset, under another status index */
 };
 

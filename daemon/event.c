@@ -50,6 +50,8 @@ const struct event_kind event_kinds[] = {
                 "e2dd0fe7654c4258bf8c7e0497d2dc2d", "new device" },
         { EFFECT_USER_RESET, END_NONE, "reset", LOG_NOTICE, EVENT_KEPT, "3cea92c8ae9d494eb28f09e419beafa0",
                 "account reset, no token of before counts" },
+        { EFFECT_USER_PURGED, END_NONE, "purged", LOG_NOTICE, EVENT_LOGGED,
+                "bbae0f33fc9f4c51aea6b34861f41de8", "what was kept of the user was removed" },
         { EFFECT_SESSION_RENEWED, END_NONE, "renewed", LOG_INFO, EVENT_LOGGED,
                 "233ed726a3a748ebb627862d5a1d9f3b", "session kept by the reset, with new tokens" },
         { EFFECT_DEVICE_RENAMED, END_NONE, "device-renamed", LOG_INFO, EVENT_KEPT,

@@ -58,6 +58,7 @@ struct progress {
         char reset_user[USER_MAX + 1]; /* whose reset was noted last */
         usec_t reset_at;
         int64_t n_ended;
+        bool has_ended_all;       /* of a purge: what follows is not about sessions */
         bool is_current;          /* what it is about is what its caller came from, before anything ended */
         struct json_writer reply; /* as far as it is written */
 };

@@ -208,6 +208,10 @@ int store_count_events(struct store_txn *txn, uint64_t *ret);
 /* Takes the oldest row away; its user's newest, if it was that. The last row of all stays, so that no
  * sequence comes again. STORE_NOT_FOUND. */
 int store_drop_oldest_event(struct store_txn *txn);
+/* Takes a user's newest row away; if it is the last row of all, it stays as an event of that kind that is
+ * nobody's, for the same reason. STORE_NOT_FOUND. */
+int store_drop_newest_event_of_user(
+        struct store_txn *txn, const char *realm, const char *user, const char *kind);
 
 /* ---- status indices ----
  *

@@ -3,6 +3,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct sequence_key {
@@ -186,6 +187,62 @@ int store_put_event(struct store_txn *txn, uint64_t sequence, const struct event
         row.event = *event;
         r = record_write_history(&row, record, sizeof(record), &size);
         return r ? r : row_put(txn, DB_HISTORY, SPAN(key), (struct span){ record, size });
+}
+
+/* The user's list begins with that row from now on; 0, or one that was dropped: he has none. */
+static int lead_to(struct store_txn *txn, const struct event *event, uint64_t sequence) {
+        uint64_t before;
+        struct record_key key;
+        struct event found;
+        int r = STORE_NOT_FOUND;
+
+        if (sequence > 0)
+                r = store_find_event(txn, sequence, &found, &before);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return put_newest(txn, event, sequence);
+        record_key_newest(event->realm, event->user, &key);
+        r = row_remove(txn, DB_USER, SPAN(key));
+        return r < 0 ? r : 0;
+}
+
+static int blank_event(
+        struct store_txn *txn, uint64_t sequence, const struct event *former, const char *kind) {
+        const struct sequence_key key = sequence_key(sequence);
+        struct history_row row = { .event = { .wall = former->wall,
+                                           .uid = EVENT_UID_NONE,
+                                           .initiator = former->initiator,
+                                           .count = 1 } };
+        uint8_t record[RECORD_MAX];
+        size_t size;
+        int r;
+
+        snprintf(row.event.kind, sizeof(row.event.kind), "%s", kind);
+        r = record_write_history(&row, record, sizeof(record), &size);
+        return r ? r : row_put(txn, DB_HISTORY, SPAN(key), (struct span){ record, size });
+}
+
+int store_drop_newest_event_of_user(
+        struct store_txn *txn, const char *realm, const char *user, const char *kind) {
+        uint64_t sequence, previous, newest;
+        struct sequence_key key;
+        struct event event;
+        int r;
+
+        r = store_newest_event_of_user(txn, realm, user, &sequence);
+        if (!r)
+                r = store_find_event(txn, sequence, &event, &previous);
+        if (!r)
+                r = store_newest_event(txn, &newest);
+        if (!r)
+                r = lead_to(txn, &event, previous);
+        if (r)
+                return r;
+        if (sequence == newest)
+                return blank_event(txn, sequence, &event, kind);
+        key = sequence_key(sequence);
+        return row_remove(txn, DB_HISTORY, SPAN(key));
 }
 
 /* When its user has no later one. */

@@ -201,6 +201,17 @@ def test_reset_names_its_user():
     assert daemon.run("reset").returncode == 2
 
 
+def test_purge_names_its_user():
+    daemon = Canned(PurgeUser=ended(2))
+    says(daemon.run("purge", "bob", "--realm", "r"), 0, "Ended 2 sessions.\n")
+    assert daemon.calls == [("PurgeUser", {"user": "bob", "realm": "r"})]
+    says(Canned(PurgeUser=ended(0)).run("purge", "bob"), 0,
+         "There was no session; nothing else is kept of him.\n")
+    says(Canned(PurgeUser=error("UserNotFound", user="bo\x1bb")).run("purge", "bob"), 1, "",
+         "sessjwt: There is no such user: bo\\x1bb\n")
+    assert daemon.run("purge").returncode == 2
+
+
 def test_what_the_daemon_refuses_is_said_with_its_detail_escaped():
     daemon = Canned(RevokeAll=error("StoreUnavailable", reason="disk\x1b full"))
     says(daemon.run("logout-all"), 1, "",

@@ -20,11 +20,13 @@ static void test_each_method_sends_its_name_and_its_parameters(void **state) {
                 "\"x\"}}",
                 "{\"method\":\"org.sessjwt.RevokeAll\",\"parameters\":{\"user\":\"u\",\"realm\":\"r\"}}",
                 "{\"method\":\"org.sessjwt.ResetUser\",\"parameters\":{\"user\":\"u\",\"realm\":\"r\"}}",
+                "{\"method\":\"org.sessjwt.PurgeUser\",\"parameters\":{\"user\":\"u\",\"realm\":\"r\"}}",
         };
 
         SERVE(s, { ACCEPT }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" },
                 { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ },
-                { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" });
+                { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ }, { WRITE, "{}" }, { READ },
+                { WRITE, "{}" });
         assert_int_equal(sessjwt_introspect(s->c, "t", "a", "r", (const char *const[]){ "x", "y\"" }, 2), 0);
         assert_int_equal(sessjwt_mint_token(s->c, "s1", "a"), 0);
         assert_int_equal(sessjwt_issue_refresh_token(s->c, "s1"), 0);
@@ -35,9 +37,10 @@ static void test_each_method_sends_its_name_and_its_parameters(void **state) {
         assert_int_equal(sessjwt_revoke_session(s->c, "s1", "x"), 0);
         assert_int_equal(sessjwt_revoke_all(s->c, "u", "r"), 0);
         assert_int_equal(sessjwt_reset_user(s->c, "u", "r"), 0);
+        assert_int_equal(sessjwt_purge_user(s->c, "u", "r"), 0);
         server_end(s);
-        assert_int_equal(s->n_calls, 9);
-        for (size_t i = 0; i < 9; i++)
+        assert_int_equal(s->n_calls, 10);
+        for (size_t i = 0; i < 10; i++)
                 assert_string_equal(s->calls[i], expected[i]);
 }
 
