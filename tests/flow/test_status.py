@@ -49,6 +49,8 @@ def loops_of(daemon, tokens):
     """The processes that verify all of these, their caches warm."""
     loops = [VerifyLoop(host, daemon, tokens) for _ in range(PROCESSES)]
     for loop in loops:
+        for token in tokens:
+            loop.wait_answer(token, 0)
         loop.wait_calls(10 * len(tokens))
     return loops
 
@@ -127,6 +129,7 @@ def test_the_same_holds_for_logout_eviction_and_an_end_of_all():
     later_token = mint(daemon, second)
     for loop in loops:
         loop.add(later_token)
+        loop.wait_answer(later_token, 0)
         loop.wait_calls(1000)
     assert_refused_since(loops, token, moment)
     assert second.log_out().rc == 0
