@@ -202,14 +202,22 @@ check: ## run every test (installs what is missing when root); ends with the cou
 check-unit: $(UNIT_TESTS) ## the unit tests alone, as any user
 	@tests/run build/tests/unit/
 
+# ---- measuring ---------------------------------------------------------------------------------------------
+BENCHES := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
+
 $(B)/tests/bench/%: tests/bench/%.c $(B)/daemon.a $(B)/contract.a $(LIBRARY)
 	$(call say,BENCH,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< -L$(B) -Wl,-rpath,$(abspath $(B)) -lsessjwt \
-		$(B)/daemon.a $(B)/contract.a $(LIBS_daemon)
+		$(B)/daemon.a $(B)/contract.a $(LIBS_daemon) -lhiredis
 
-bench: $(B)/tests/bench/bench_verify ## measure what a verification costs, beside what it stands on
-	$(Q)$<
+.PHONY: bench-build
+bench-build: $(PRODUCT) $(B)/hooked/sessjwtd $(BENCHES) $(HARNESS)
+
+bench: ## measure everything beside what people would use instead; ROWS=pattern: some of it
+	@.ci/deps --ensure packages bench-packages
+	@+$(MAKE) --no-print-directory -j$$(nproc) bench-build
+	@SESSJWT_BUILD=$(B) tests/bench/run.py $(ROWS)
 
 deps: ## install the Debian packages listed in .ci/packages
 	@.ci/deps --install

@@ -1,6 +1,9 @@
-/* bench_verify: what a verification in process costs, beside what it stands on, in one run: OpenSSL's ES256
- * verify alone for a token seen for the first time; for one seen before, how many a second, alone and on two
- * threads. Five runs that alternate; ratios with their least, median and greatest. DESIGN section 14. */
+/* bench_verify seen|two|first|libjwt [RUNS]: what a verification in process costs; DESIGN section 14.
+ * Writes pairs as JSON, ours and the peer's measured in turns:
+ *   seen    a token seen before, on one thread, in millions a second; no peer
+ *   two     the slower of two threads that do so, beside one
+ *   first   a token seen for the first time, in microseconds, beside OpenSSL's ES256 verify alone
+ *   libjwt  the same beside libjwt's jwt_decode */
 #include <err.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,6 +14,9 @@
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/pem.h>
+
+#include <jwt.h>
 
 #include "client/protocol.h"
 #include "client/sessjwt.h"
@@ -24,6 +30,8 @@
 #define TOKENS_NEW  2000
 #define SEEN_CALLS  (8 * 1000 * 1000)
 #define DER_SIZE    80
+
+#define SIGNER_HEADER_JWT "{\"alg\":\"ES256\",\"kid\":\"" SIGNER_KID "\",\"typ\":\"JWT\"}"
 
 struct token {
         char text[TOKEN_MAX + 1];
@@ -44,7 +52,7 @@ static double now(void) {
 }
 
 /* As the daemon mints them, by length and claims. */
-static void make_token(unsigned n, struct token *token) {
+static void make_token_of(const char *header, unsigned n, struct token *token) {
         long long issued = time(NULL);
         char payload[2048];
         int size = snprintf(payload, sizeof(payload),
@@ -58,7 +66,11 @@ static void make_token(unsigned n, struct token *token) {
                 "\"" ISSUER "/status\"}},\"sub\":\"alice\",\"uid\":2000}",
                 issued, issued + 900, issued, n, n % 4096);
 
-        token->size = signer_sign(keyring, SIGNER_HEADER, payload, (size_t) size, token->text);
+        token->size = signer_sign(keyring, header, payload, (size_t) size, token->text);
+}
+
+static void make_token(unsigned n, struct token *token) {
+        make_token_of(SIGNER_HEADER, n, token);
 }
 
 static void set_up(void) {
@@ -97,8 +109,9 @@ static void check(struct sessjwt_checker *checker, const struct token *token) {
                 errx(1, "%s", sessjwt_reason_text(r));
 }
 
-/* ---- the rows ---- */
+/* ---- what is measured ---- */
 
+/* Microseconds each. */
 static double first_sight(void) {
         struct sessjwt_checker *checker = open_checker();
         double begin = now();
@@ -107,7 +120,7 @@ static double first_sight(void) {
                 check(checker, &tokens[i]);
         begin = now() - begin;
         sessjwt_checker_close(&checker);
-        return begin / TOKENS_NEW;
+        return begin / TOKENS_NEW * 1e6;
 }
 
 static EVP_PKEY *public_key(void) {
@@ -164,7 +177,35 @@ static double openssl_alone(void) {
         }
         begin = now() - begin;
         EVP_PKEY_free(key);
-        return begin / TOKENS_NEW;
+        return begin / TOKENS_NEW * 1e6;
+}
+
+/* The same claims under a header that it takes (it wants typ to be JWT), and the key as it wants it:
+ * PEM, parsed at every call. */
+static double libjwt_decodes(void) {
+        static struct token theirs;
+        EVP_PKEY *key = public_key();
+        BIO *bio = BIO_new(BIO_s_mem());
+        double begin;
+        char *pem;
+        long size;
+
+        if (!bio || PEM_write_bio_PUBKEY(bio, key) != 1)
+                errx(1, "no PEM");
+        size = BIO_get_mem_data(bio, &pem);
+        make_token_of(SIGNER_HEADER_JWT, 1, &theirs);
+        begin = now();
+        for (size_t i = 0; i < TOKENS_NEW; i++) {
+                jwt_t *jwt = NULL;
+
+                if (jwt_decode(&jwt, theirs.text, (const unsigned char *) pem, (int) size) != 0)
+                        errx(1, "libjwt does not verify");
+                jwt_free(jwt);
+        }
+        begin = now() - begin;
+        BIO_free(bio);
+        EVP_PKEY_free(key);
+        return begin / TOKENS_NEW * 1e6;
 }
 
 static void *look_again(void *userdata) {
@@ -177,9 +218,16 @@ static void *look_again(void *userdata) {
         for (size_t n = 0; n < SEEN_CALLS; n += TOKENS_SEEN)
                 for (size_t i = 0; i < TOKENS_SEEN; i++)
                         check(checker, &tokens[i]);
-        *ret_rate = SEEN_CALLS / (now() - begin);
+        *ret_rate = SEEN_CALLS / (now() - begin) / 1e6;
         sessjwt_checker_close(&checker);
         return NULL;
+}
+
+static double seen_before(void) {
+        double rate;
+
+        look_again(&rate);
+        return rate;
 }
 
 /* Of the slower one. */
@@ -195,41 +243,40 @@ static double on_two_threads(void) {
         return rates[0] < rates[1] ? rates[0] : rates[1];
 }
 
-/* ---- what came of it ---- */
+/* ---- the rows ---- */
 
-static int compare(const void *a, const void *b) {
-        double x = *(const double *) a, y = *(const double *) b;
+/* Pairs as JSON: ours and the peer's in turns, after a first pair that does not count. */
+static void print_pairs(double (*ours)(void), double (*peer)(void), int runs) {
+        ours();
+        if (peer)
+                peer();
+        for (int i = 0; i < runs; i++) {
+                double first = i % 2 ? peer ? peer() : 0 : ours();
+                double second = i % 2 ? ours() : peer ? peer() : 0;
+                double mine = i % 2 ? second : first, theirs = i % 2 ? first : second;
 
-        return (x > y) - (x < y);
+                printf(peer ? "%s[%.9g, %.9g]" : "%s[%.9g, null]", i ? ", " : "[", mine, theirs);
+        }
+        puts("]");
 }
 
-static void show(const char *what, const char *goal, double values[static RUNS], const char *unit) {
-        qsort(values, RUNS, sizeof(*values), compare);
-        printf("%-58s %-12s %8.2f %8.2f %8.2f %s\n", what, goal, values[0], values[RUNS / 2],
-                values[RUNS - 1], unit);
-}
+static const struct {
+        const char *name;
+        double (*ours)(void), (*peer)(void);
+} rows[] = {
+        { "seen", seen_before, NULL },
+        { "two", on_two_threads, seen_before },
+        { "first", first_sight, openssl_alone },
+        { "libjwt", first_sight, libjwt_decodes },
+};
 
-int main(void) {
-        double rate[RUNS], two[RUNS], ratio_two[RUNS], first[RUNS], alone[RUNS], ratio_first[RUNS];
+int main(int argc, char **argv) {
+        int runs = argc > 2 ? atoi(argv[2]) : RUNS;
 
         set_up();
-        for (int i = 0; i < RUNS; i++) {
-                alone[i] = openssl_alone() * 1e6;
-                first[i] = first_sight() * 1e6;
-                ratio_first[i] = first[i] / alone[i];
-                look_again(&rate[i]);
-                two[i] = on_two_threads();
-                ratio_two[i] = two[i] / rate[i];
-                rate[i] /= 1e6;
-                two[i] /= 1e6;
-        }
-        printf("%-58s %-12s %8s %8s %8s\n", "verify in process", "goal", "min", "median", "max");
-        show("seen before, 64 tokens, one thread", ">= 15", rate, "M/s");
-        show("seen before, each of two threads", "", two, "M/s");
-        show("seen before, each of two threads : one thread", ">= 0.9", ratio_two, "");
-        show("OpenSSL's ES256 verify alone", "", alone, "us");
-        show("first sight", "", first, "us");
-        show("first sight : OpenSSL's ES256 verify alone", "<= 1.25", ratio_first, "");
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+                if (argc > 1 && strcmp(argv[1], rows[i].name) == 0)
+                        print_pairs(rows[i].ours, rows[i].peer, runs);
         sessjwt_verifier_close(&verifier);
         status_file_remove(&file);
         keyring_free(&keyring);

@@ -11,9 +11,9 @@
 #include "client/status_page.h"
 
 struct status_file {
-        char dir[32];
-        char path[48];
-        char keys[48];
+        char dir[96];
+        char path[112];
+        char keys[112];
         struct status_header *header; /* of the page that was made last, writable */
         _Atomic uint8_t *bytes;
         size_t size;
@@ -51,7 +51,10 @@ static inline void status_file_grow(struct status_file *f, size_t size) {
 }
 
 static inline void status_file_make(struct status_file *f, size_t size) {
-        *f = (struct status_file){ .dir = "/tmp/test_status.XXXXXX" };
+        const char *folder = getenv("TMPDIR");
+
+        *f = (struct status_file){ 0 };
+        snprintf(f->dir, sizeof(f->dir), "%s/test_status.XXXXXX", folder ? folder : "/tmp");
         if (!mkdtemp(f->dir))
                 abort();
         snprintf(f->path, sizeof(f->path), "%s/status", f->dir);

@@ -1,0 +1,24 @@
+"""cpu: which processors a row measures on."""
+import os
+
+_CPUS = sorted(os.sched_getaffinity(0))
+FIRST_CPU = _CPUS[0]
+SECOND_CPU = _CPUS[1] if len(_CPUS) > 1 else None  # None: there is only one
+
+
+def pin(pid, *cpus):
+    """Every thread that a process has now runs on these processors only; those that they start, too."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), cpus)
+
+
+def pin_all(*cpus):
+    """This process, and what it starts from now on."""
+    os.sched_setaffinity(0, cpus)
+
+
+def model():
+    """What the machine calls its processor."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    return names[0] if names else "an unknown processor"
