@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -32,10 +33,33 @@ static uint64_t usec_left(uint64_t deadline) {
         return now < deadline ? deadline - now : 0;
 }
 
-static int check_owner(const char *path) {
+/* Who may write to the folder may put another socket there, of root's too, between this look and the
+ * connection. Root's own folder is everybody's. */
+static int check_folder(const char *path) {
+        char folder[sizeof(((struct sockaddr_un *) NULL)->sun_path)];
+        const char *name = strrchr(path, '/');
+        size_t length = name ? (size_t) (name - path) + 1 : 0;
         struct stat st;
 
-        if (stat(path, &st) < 0)
+        if (length == 0 || length >= sizeof(folder))
+                return -ENAMETOOLONG;
+        memcpy(folder, path, length); /* with its slash, which stands for the root folder too */
+        folder[length] = '\0';
+        if (stat(folder, &st) < 0)
+                return -errno;
+        if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & (S_IWGRP | S_IWOTH)))
+                return -EPERM;
+        return 0;
+}
+
+/* Not through a link, which may lead to a socket of root's that is not the daemon's. */
+static int check_owner(const char *path) {
+        struct stat st;
+        int r = check_folder(path);
+
+        if (r < 0)
+                return r;
+        if (lstat(path, &st) < 0)
                 return -errno;
         if (!S_ISSOCK(st.st_mode))
                 return -ENOTSOCK;
@@ -85,7 +109,7 @@ static int connect_until(int fd, const char *path, uint64_t deadline) {
 
         if (strlen(path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
-        strcpy(address.sun_path, path);
+        memcpy(address.sun_path, path, strlen(path) + 1);
         for (;;) {
                 r = limit_sending(fd, deadline);
                 if (r < 0)

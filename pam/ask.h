@@ -18,7 +18,8 @@ struct ask_trouble {
         int error;        /* an errno */
 };
 
-/* Whether the path is a socket of our own effective uid: nobody else can have put it there. */
+/* Whether the path is a socket of our own effective uid, no link, in a folder that only we and root write
+ * to: nobody else can have put it there. */
 bool ask_is_own_socket(const char *path);
 
 /* Sends the request, whose deadline is set here (CLOCK_BOOTTIME, now and *budget_msec), with a pidfd of

@@ -2,8 +2,8 @@
  * daemon that is played by a thread and does one thing to one connection. For the tests of the module
  * only.
  *
- * The module is $SESSJWT_PAM_MODULE, or build/pam_sessjwt.so. libpam is loaded, not linked: unit tests are
- * linked like the daemon, which has no PAM. */
+ * The module is the one built along with the test (build/pam_sessjwt.so). libpam is loaded, not linked: unit
+ * tests are linked like the daemon, which has no PAM. */
 #pragma once
 
 #include <stdarg.h>
@@ -346,13 +346,28 @@ static int count_descriptors(void) {
 
 /* ---- fixtures ----------------------------------------------------------------------------------------- */
 
+/* Of the same build: BUILD/tests/unit/test_x, BUILD/pam_sessjwt.so. */
+static void find_module(void) {
+        char path[sizeof(stage.module) - sizeof("pam_sessjwt.so")];
+        ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+        assert_in_range(n, 1, sizeof(path) - 2);
+        path[n] = '\0';
+        for (int i = 0; i < 3; i++) {
+                char *slash = strrchr(path, '/');
+
+                assert_non_null(slash);
+                *slash = '\0';
+        }
+        snprintf(stage.module, sizeof(stage.module), "%s/pam_sessjwt.so", path);
+}
+
 static int stage_build(void **state) {
         void *libpam = dlopen("libpam.so.0", RTLD_NOW);
-        const char *module = getenv("SESSJWT_PAM_MODULE");
 
         assert_non_null(libpam);
         PAM_CALLS(PAM_LOAD)
-        assert_non_null(realpath(module ? module : "build/pam_sessjwt.so", stage.module));
+        find_module();
         assert_non_null(dlopen(stage.module, RTLD_NOW)); /* once for all tests */
         openlog("test", LOG_NDELAY, LOG_AUTHPRIV);       /* its descriptor is not a leak of the module's */
         signal(SIGPIPE, SIG_DFL);
