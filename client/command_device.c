@@ -55,7 +55,7 @@ static int copy_id(const char *device, char ret[static DEVICE_ID_TEXT_MAX + 1]) 
                 fprintf(stderr, "sessjwt: The daemon sent a device without an id.\n");
                 return STATUS_FAILED;
         }
-        strcpy(ret, id);
+        memcpy(ret, id, strlen(id) + 1);
         return STATUS_DONE;
 }
 

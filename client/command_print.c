@@ -2,6 +2,7 @@
 #include "client/command.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 #include "client/cleanup.h"
 
 #define MEMBER_TOKENS_MAX 256 /* a session has about 50 */
+#define ESCAPE_SIZE       4   /* \xNN */
 
 /* Characters that are printed as nothing and yet change how their neighbours look. */
 static bool is_mark(wchar_t c) {
@@ -18,7 +20,7 @@ static bool is_mark(wchar_t c) {
 }
 
 char *print_escape(const char *text) {
-        char *escaped = malloc(strlen(text) * 4 + 1), *p = escaped;
+        char *escaped = malloc(strlen(text) * ESCAPE_SIZE + 1), *p = escaped;
         mbstate_t state = { 0 };
 
         if (!escaped)
@@ -36,8 +38,8 @@ char *print_escape(const char *text) {
                         state = (mbstate_t){ 0 };
                         n = 1;
                 }
-                while (n-- > 0)
-                        p += sprintf(p, "\\x%02x", (unsigned char) *text++);
+                for (; n > 0; n--, p += ESCAPE_SIZE)
+                        snprintf(p, ESCAPE_SIZE + 1, "\\x%02x", (unsigned char) *text++);
         }
         *p = 0;
         return escaped;

@@ -50,7 +50,7 @@ static int copy_id(const char *session, char ret[static SID_TEXT_MAX + 1]) {
                 fprintf(stderr, "sessjwt: The daemon sent a session without an id.\n");
                 return STATUS_FAILED;
         }
-        strcpy(ret, id);
+        memcpy(ret, id, strlen(id) + 1);
         return STATUS_DONE;
 }
 
@@ -121,7 +121,7 @@ int find_session(struct command *command, const char *argument, char ret[static 
                 id[i] = (char) tolower((unsigned char) argument[i]);
         if (size < SID_TEXT_MAX)
                 return find_by_suffix(command, id, ret);
-        strcpy(ret, id);
+        memcpy(ret, id, strlen(id) + 1);
         return STATUS_DONE;
 }
 

@@ -24,7 +24,7 @@ int sessjwt_connect(const char *socket_path, struct sessjwt **ret) {
         c = calloc(1, sizeof *c);
         if (!c)
                 return -ENOMEM;
-        strcpy(c->path, socket_path);
+        memcpy(c->path, socket_path, strlen(socket_path) + 1);
         c->timeout_msec = TIMEOUT_DEFAULT_MSEC;
         wire_init(&c->wire);
         *ret = c;

@@ -72,7 +72,7 @@ static void read_error(struct reply *reply, const char *name) {
         uint32_t token;
 
         reply->error = error_from_name(name, &parameter);
-        strcpy(reply->error_name, name);
+        memcpy(reply->error_name, name, strlen(name) + 1);
         if (reply->error == SESSJWT_E_OTHER)
                 reply->detail = reply->error_name;
         token = parameter ? reply_find(reply, parameter) : 0;

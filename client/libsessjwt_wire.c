@@ -70,7 +70,7 @@ int wire_connect(struct wire *wire, const char *path, int64_t deadline) {
 
         if (strlen(path) >= sizeof address.sun_path)
                 return -ENAMETOOLONG;
-        strcpy(address.sun_path, path);
+        memcpy(address.sun_path, path, strlen(path) + 1);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;

@@ -161,8 +161,8 @@ int on_lock_user(struct request *q) {
         r = api_find_realm(q, p.realm, &realm);
         if (r)
                 return r;
-        strcpy(row.realm, realm->name);
-        strcpy(row.user, p.user);
+        snprintf(row.realm, sizeof(row.realm), "%s", realm->name);
+        snprintf(row.user, sizeof(row.user), "%s", p.user);
         lockout_lock(&row, p.duration ? (usec_t) p.duration * USEC_PER_SEC : USEC_NEVER, p.reason, &time);
         r = store_put_lockout(q->txn, &row);
         if (r == 0)
@@ -191,8 +191,8 @@ int on_unlock_user(struct request *q) {
                 r = api_find_realm(q, p.realm, &realm);
         if (r)
                 return r;
-        strcpy(name.realm, realm->name);
-        strcpy(name.user, p.user);
+        snprintf(name.realm, sizeof(name.realm), "%s", realm->name);
+        snprintf(name.user, sizeof(name.user), "%s", p.user);
         while ((r = store_next_lockout_of_user(q->txn, realm->name, p.user, &cursor, &row)) == 0) {
                 if (*p.source && strcmp(p.source, row.source) != 0)
                         continue;

@@ -81,7 +81,8 @@ int on_get_interface_description(struct request *q) {
                 json_member_string(&q->reply, "description", service_interface_text);
                 return 0;
         }
-        strcpy(q->detail, p.interface); /* both bounds are of protocol.h: detail is the larger */
+        snprintf(q->detail, sizeof(q->detail), "%s",
+                p.interface); /* both bounds are of protocol.h: detail is the larger */
         return API_INTERFACE_NOT_FOUND;
 }
 

@@ -60,7 +60,7 @@ static void name_user(uint32_t uid, char ret[static UID_NAME_SIZE]) {
 
 static void name_file(const struct sid *sid, char ret[static FILE_NAME_SIZE]) {
         sid_write(sid, ret);
-        strcpy(ret + SID_TEXT_MAX, SUFFIX);
+        memcpy(ret + SID_TEXT_MAX, SUFFIX, sizeof(SUFFIX));
 }
 
 static bool read_user_name(const char *name, uint32_t *ret) {

@@ -107,7 +107,7 @@ static int find_or_add_policy(struct reader *reader, const char *name, size_t *r
         if (i == CONFIG_POLICIES_MAX)
                 return fail(reader, -E2BIG, "[policy %s]: more than %d policies", name, CONFIG_POLICIES_MAX);
         policy = config->policies + config->n_policies++;
-        strcpy(policy->name, name);
+        snprintf(policy->name, sizeof(policy->name), "%s", name);
         if (set_initial(policy_section(), policy))
                 return fail_memory(reader);
         *ret_index = i;
@@ -126,7 +126,8 @@ static int find_or_add_realm(struct reader *reader, const char *name, size_t *re
         }
         if (i == CONFIG_REALMS_MAX)
                 return fail(reader, -E2BIG, "[realm %s]: more than %d realms", name, CONFIG_REALMS_MAX);
-        strcpy(config->realms[config->n_realms++].name, name);
+        snprintf(config->realms[i].name, sizeof(config->realms[i].name), "%s", name);
+        config->n_realms++;
         *ret_index = i;
         return 0;
 }
@@ -297,7 +298,7 @@ static void set_issuer(struct config *config) {
         char host[HOST_NAME_MAX + 1] = "";
 
         if (gethostname(host, sizeof(host)) < 0 || !config_is_name(host))
-                strcpy(host, "localhost");
+                snprintf(host, sizeof(host), "localhost");
         snprintf(config->issuer, sizeof(config->issuer), "sessjwt://%s", host);
 }
 

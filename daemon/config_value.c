@@ -99,7 +99,7 @@ static void write_duration(usec_t duration, FILE *file) {
 static int put_text(const struct config_key *key, const char *text, char *ret, char *problem) {
         if (strlen(text) >= key->size)
                 return config_refuse(problem, "the value is longer than %zu bytes", key->size - 1);
-        strcpy(ret, text);
+        memcpy(ret, text, strlen(text) + 1);
         return 0;
 }
 

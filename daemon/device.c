@@ -51,7 +51,7 @@ int device_fingerprint(const char *auth_info, char ret[static SSHKEY_FINGERPRINT
         r = find_key(auth_info, &key);
         if (r)
                 return r;
-        strcpy(ret, key.fingerprint);
+        snprintf(ret, SSHKEY_FINGERPRINT_SIZE, "%s", key.fingerprint);
         return 0;
 }
 
@@ -204,7 +204,7 @@ static int recognise_key(const struct device_facts *facts, struct device *device
                 name_certificate(key.id, device->name);
                 return 0;
         }
-        strcpy(device->identity, key.fingerprint);
+        snprintf(device->identity, sizeof(device->identity), "%s", key.fingerprint);
         snprintf(device->name, sizeof(device->name), "%s %.*s", key.type,
                 (int) strlen("SHA256:") + KEY_NAME_CHARACTERS, key.fingerprint);
         return 0;
@@ -250,7 +250,7 @@ static bool recognise_local(const struct device_facts *facts, struct device *dev
         if (!seat || facts->rhost[0] != '\0' || !is_seated_service(facts->service))
                 return false;
         device->kind = DEVICE_LOCAL;
-        strcpy(device->identity, "local");
+        snprintf(device->identity, sizeof(device->identity), "%s", "local");
         snprintf(device->name, sizeof(device->name), "console %s", seat);
         return true;
 }
@@ -296,8 +296,8 @@ int device_recognise(const struct device_facts *facts, struct device *ret) {
         if (strlen(facts->realm) > REALM_MAX || strlen(facts->user) > USER_MAX ||
                 strlen(facts->service) > SERVICE_MAX)
                 return -E2BIG;
-        strcpy(device.realm, facts->realm);
-        strcpy(device.user, facts->user);
+        snprintf(device.realm, sizeof(device.realm), "%s", facts->realm);
+        snprintf(device.user, sizeof(device.user), "%s", facts->user);
         r = recognise_kind(facts, &device);
         if (r)
                 return r;

@@ -39,7 +39,7 @@ static int connect_manager(void) {
 
         if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
                 return -ENOENT;
-        strcpy(address.sun_path, path);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
         size = (socklen_t) (offsetof(struct sockaddr_un, sun_path) + strlen(path));
         if (path[0] == '@')
                 address.sun_path[0] = '\0';

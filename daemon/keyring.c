@@ -242,7 +242,7 @@ int keyring_make(const struct key_head *head, const struct wrapping_key *wrappin
         ERR_pop_to_mark();
         if (r < 0)
                 return r;
-        strcpy(ret_kid, key.public.kid);
+        snprintf(ret_kid, KID_MAX + 1, "%s", key.public.kid);
         return 0;
 }
 

@@ -40,7 +40,7 @@ int keys_read(struct store_txn *txn, struct rotation *ret) {
 
                 if (rotation.n++ == JWKS_KEYS_MAX)
                         return -EBADMSG;
-                strcpy(key->kid, kid);
+                memcpy(key->kid, kid, strlen(kid) + 1);
                 r = keyring_read_head(record, size, &key->head);
                 if (r < 0)
                         return r;

@@ -68,7 +68,7 @@ void limit_write_question(
                                                        : 0;
 
                 if (n > 0 && length + n > QUESTION_TEXT_MAX - strlen(CUT_TEXT)) {
-                        strcpy(text + length, CUT_TEXT);
+                        memcpy(text + length, CUT_TEXT, sizeof(CUT_TEXT));
                         return;
                 }
                 memcpy(text + length, line, n);

@@ -223,7 +223,7 @@ static int ask(struct names *names, struct entry *entry, usec_t now_awake) {
 
         if (!job)
                 return -ENOMEM;
-        strcpy(job->user, entry->user);
+        snprintf(job->user, sizeof(job->user), "%s", entry->user);
         entry->is_asked_for = true;
         entry->asked_at = now_awake;
         pthread_mutex_lock(&names->mutex);

@@ -46,7 +46,7 @@ static void tell_systemd(struct server *server) {
                 connections_count(server->connections), text, sizeof(text));
         if (strcmp(text, server->status_text) == 0)
                 return;
-        strcpy(server->status_text, text);
+        snprintf(server->status_text, sizeof(server->status_text), "%s", text);
         server->status_not_before = server->now.boot + STATUS_INTERVAL;
         sd_notifyf(0, "STATUS=%s", text);
 }

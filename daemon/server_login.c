@@ -138,8 +138,8 @@ static void answer_login(int fd, const struct frame_reply *reply, bool *ret_hear
 }
 
 static void refuse_frame(int fd, int error, uint16_t version, const char *field) {
-        struct frame_reply reply = { .outcome =
-                                             error == -EPROTONOSUPPORT ? FRAME_UNSUPPORTED : FRAME_FAILED };
+        struct frame_reply reply = { .outcome = error == -EPROTONOSUPPORT ? FRAME_UNSUPPORTED : FRAME_FAILED,
+                .text = "sessjwt: bad frame" };
         bool heard;
 
         if (error == -EPROTONOSUPPORT)
@@ -147,7 +147,6 @@ static void refuse_frame(int fd, int error, uint16_t version, const char *field)
                         FRAME_VERSION);
         else
                 log_line(LOG_WARNING, "bad frame from a login module: %s", field ? field : strerror(-error));
-        strcpy(reply.text, "sessjwt: bad frame");
         answer_login(fd, &reply, &heard);
 }
 

@@ -357,8 +357,8 @@ int frame_read_reply(const void *packet, size_t size, struct frame_reply *ret, u
         if (*token_file && !is_plain_path(token_file))
                 return -EBADMSG;
         *ret = (struct frame_reply){ .outcome = (enum frame_outcome) outcome };
-        strcpy(ret->session_id, session_id);
-        strcpy(ret->text, text);
-        strcpy(ret->token_file, token_file);
+        memcpy(ret->session_id, session_id, strlen(session_id) + 1);
+        memcpy(ret->text, text, strlen(text) + 1);
+        memcpy(ret->token_file, token_file, strlen(token_file) + 1);
         return 0;
 }
