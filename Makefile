@@ -192,7 +192,7 @@ $(B)/interop/sessions: tests/interop/sessions.go client/org.sessjwt.varlink
 		else echo '  $@: not there, its tests are skipped'; fi
 
 test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(REPLAYS) $(HARNESS) $(INTEROP) \
-		$(B)/interop/installed $(B)/interop/sessions
+		$(B)/interop/installed $(B)/interop/sessions $(B)/installed/sessjwt
 
 check: ## run every test (installs what is missing when root); ends with the count
 	@.ci/deps --ensure

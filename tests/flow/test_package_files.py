@@ -1,8 +1,10 @@
 """The Debian packages as files: what Debian's own judge says of them, what is in each, what it stands on."""
+import pathlib
 import re
 import subprocess
+import tempfile
 
-from harness import need, packages
+from harness import hardening, need, packages
 
 built = {file.name.partition("_")[0]: file for file in packages.built()}
 
@@ -58,3 +60,16 @@ def test_services_are_where_systemd_says_and_nothing_is_in_local_folders():
 def test_each_file_is_in_one_package():
     paths = [path for name in built for path in files(name)]
     assert len(paths) == len(set(paths))
+
+
+def test_what_the_packages_hold_is_hardened():
+    need("nm", "readelf")
+    found, programs = [], 0
+    for name in built:
+        with tempfile.TemporaryDirectory() as folder:
+            output("dpkg-deb", "-x", built[name], folder)
+            for path in filter(pathlib.Path.is_file, pathlib.Path(folder).rglob("*")):
+                if not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF":
+                    programs += 1
+                    found += hardening.weaknesses(path)
+    assert programs == 4 and not found, (programs, found)

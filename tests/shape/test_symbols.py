@@ -37,15 +37,6 @@ def needed(path):
     return set(re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-dW", path)))
 
 
-def hardening_errors(path):
-    """What is missing of full RELRO, and a stack that is not executable."""
-    dynamic, segments = output("readelf", "-dW", path), output("readelf", "-lW", path)
-    errors = [] if re.search(r"BIND_NOW|\bNOW\b", dynamic) else [f"{path.name} is not linked with -z now"]
-    errors += [] if "GNU_RELRO" in segments else [f"{path.name} has no RELRO"]
-    stack = next((line for line in segments.splitlines() if "GNU_STACK" in line), "GNU_STACK RWE")
-    return errors + ([f"{path.name} wants an executable stack"] if "RWE" in stack else [])
-
-
 def stripped_size(path):
     """How large the file is without its symbols for debuggers."""
     with tempfile.TemporaryDirectory() as folder:
@@ -96,12 +87,6 @@ def test_the_library_exports_its_map_and_the_map_is_the_header():
     assert names == in_header, names ^ in_header
 
 
-def test_everything_is_linked_with_full_relro():
-    errors = [error for name in ("pam_sessjwt.so", "libsessjwt.so.0", "sessjwtd", "sessjwt")
-              for error in hardening_errors(built(BUILD / name))]
-    assert not errors, errors
-
-
 def test_the_product_has_no_hooks():
     text = built(BUILD / "sessjwtd").read_bytes()
     assert b"SESSJWT_TEST" not in text
@@ -115,10 +100,9 @@ def test_a_symbol_too_many_would_be_seen():
         source, shared = f"{folder}/planted.c", BUILD.__class__(f"{folder}/planted.so")
         with open(source, "w", encoding="ascii") as file:
             file.write(PLANTED)
-        output("gcc", "-shared", "-fPIC", "-Wl,-z,lazy,-z,norelro,-z,execstack", "-o", shared, source, "-lm")
+        output("gcc", "-shared", "-fPIC", "-o", shared, source, "-lm")
         assert exported(shared) - PAM_ENTRIES == {"extra", "room", "f"}
         assert "libm.so.6" in needed(shared)
-        assert len(hardening_errors(shared)) == 3
         assert stripped_size(shared) > MODULE_BYTES_MAX
 
 
