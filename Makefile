@@ -322,6 +322,7 @@ install: all $(INSTALLED:%=$(B)/installed/%) ## install (DESTDIR=, prefix=/usr)
 	$(Q)install -Dm644 client/org.sessjwt.varlink $(DESTDIR)$(prefix)/share/varlink/org.sessjwt.varlink
 	$(Q)install -Dm644 doc/examples/policies.conf $(DESTDIR)$(docdir)/examples/policies.conf
 	$(Q)install -Dm644 daemon/sessjwtd.conf $(DESTDIR)$(docdir)/examples/sessjwtd.conf
+	$(Q)install -Dm644 SECURITY.md $(DESTDIR)$(docdir)/SECURITY.md
 	$(Q)install -Dm644 systemd/sessjwtd.socket $(DESTDIR)$(unitdir)/sessjwtd.socket
 	$(Q)install -Dm644 $(B)/installed/systemd/sessjwtd.service $(DESTDIR)$(unitdir)/sessjwtd.service
 	$(Q)install -Dm644 systemd/sessjwt.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/sessjwt.conf
