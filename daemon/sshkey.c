@@ -205,13 +205,13 @@ static bool read_blob(struct span named, uint8_t *blob, size_t *size, const stru
 
 /* It becomes part of a device's identity and name, which are shown on terminals and in JSON. */
 static bool is_showable(struct span id) {
-        const char *p = (const char *) id.at, *end = p + id.size;
+        const char *text = (const char *) id.at;
         size_t n;
 
-        if (id.size == 0 || id.size > SSHKEY_ID_MAX)
+        if (id.size == 0 || id.size > SSHKEY_ID_MAX) /* nor is there a text to point behind */
                 return false;
-        for (; p < end; p += n) {
-                n = utf8_length(p, end);
+        for (size_t i = 0; i < id.size; i += n) {
+                n = utf8_length(text + i, text + id.size);
                 if (n == 0)
                         return false;
         }
