@@ -255,13 +255,20 @@ $(FUZZERS): $(FUZZ)/%: tests/fuzz/%.c $(FUZZ)/rooms.a
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ)/rooms.a \
 		-ljansson -lm $(LIBS_daemon)
 
+# What fuzz_api puts together: the words of the interface.
+$(FUZZ)/api.dict: tests/fuzz/api_seeds.py client/org.sessjwt.varlink
+	@mkdir -p $(@D)
+	$(Q)python3 -B $< >$@
+$(FUZZ)/fuzz_api: | $(FUZZ)/api.dict
+FUZZ_OPTIONS_api := -dict=$(FUZZ)/api.dict -max_len=1024
+
 .PHONY: fuzz-short $(FUZZ_RUNS)
 $(FUZZ_RUNS): run-fuzz_%: $(FUZZ)/fuzz_%
 	$(call say,RUN,$< for $(FUZZ_SEC) s)
 	@mkdir -p $(FUZZ)/corpus/$*
-	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=10 -artifact_prefix=$(FUZZ)/$*- \
-		$(FUZZ)/corpus/$* $(wildcard tests/fuzz/corpus/$*) >$(FUZZ)/$*.log 2>&1 || \
-		{ cat $(FUZZ)/$*.log; exit 1; }
+	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=10 $(FUZZ_OPTIONS_$*) \
+		-artifact_prefix=$(FUZZ)/$*- $(FUZZ)/corpus/$* $(wildcard tests/fuzz/corpus/$*) \
+		>$(FUZZ)/$*.log 2>&1 || { cat $(FUZZ)/$*.log; exit 1; }
 
 fuzz-short: ## run every fuzzer for FUZZ_SEC=5 seconds, with clang's sanitizers
 	@mkdir -p $(FUZZ)
@@ -277,12 +284,12 @@ FUZZ_CORPORA := $(FUZZERS:$(FUZZ)/fuzz_%=corpus-%)
 $(FUZZ)/record_seeds: tests/fuzz/record_seeds.c $(B)/daemon.a $(B)/contract.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(LIBS_daemon)
-$(FUZZ)/seeded: tests/fuzz/seeds.py $(FUZZ)/record_seeds
+$(FUZZ)/seeded: tests/fuzz/seeds.py tests/fuzz/api_seeds.py client/org.sessjwt.varlink $(FUZZ)/record_seeds
 	$(Q)rm -rf $(FUZZ)/seeds && mkdir -p $(FUZZ)/seeds/record
 	$(Q)python3 $< $(FUZZ)/seeds && $(FUZZ)/record_seeds $(FUZZ)/seeds/record && touch $@
 $(FUZZ_CORPORA): corpus-%: $(FUZZ)/fuzz_% $(FUZZ)/seeded
 	@mkdir -p $(FUZZ)/seeds/$* tests/fuzz/corpus/$*
-	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=10 -max_len=2048 \
+	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=10 -max_len=2048 $(FUZZ_OPTIONS_$*) \
 		-artifact_prefix=$(FUZZ)/$*- $(FUZZ)/seeds/$* tests/fuzz/corpus/$* \
 		>$(FUZZ)/$*.log 2>&1 || { cat $(FUZZ)/$*.log; exit 1; }
 	$(Q)rm -rf $(FUZZ)/merged/$* && mkdir -p $(FUZZ)/merged/$*

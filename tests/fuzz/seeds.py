@@ -8,9 +8,10 @@ import struct
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/fuzz")]
 sys.dont_write_bytecode = True
 
+import api_seeds
 from harness import frame
 
 VECTORS = ROOT / "tests/vectors"
@@ -89,6 +90,7 @@ def main():
     """A folder for each fuzzer."""
     jwks = json.loads((VECTORS / "jwks.json").read_text("utf-8"))
     seeds = {
+        "api": api_seeds.seeds(),
         "config": [CONFIG.encode()],
         "frame": frames(),
         "json": [b"\0" + text for text in texts(CALLS)] + texts(CALLS),
