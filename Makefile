@@ -143,6 +143,9 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/client/pam_stack.o $(B)/daemon.a $(B)/con
 		$(B)/daemon.a $(B)/contract.a -L$(B) -Wl,-rpath,$(abspath $(B)) \
 		-Wl,--no-as-needed -lcmocka -Wl,--as-needed -lsessjwt -ljansson $(LIBS_daemon)
 
+# It stands in for what the module calls of libc.
+$(B)/tests/unit/test_pam_faults: private ALL_LDFLAGS += -rdynamic
+
 # What the fuzzers have found before, by any compiler.
 $(B)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(B)/daemon.a $(B)/contract.a
 	$(call say,TEST,$<)

@@ -181,34 +181,34 @@ static int send_until(int fd, const void *frame, size_t size, uint64_t deadline)
         }
 }
 
-/* No room for control data is given, so the kernel drops descriptors that come along; there should be
- * none. */
+/* No room for control data is given, so the kernel drops descriptors that come along; there should be none.
+ * An answer that is there is taken, however late: this process may have been stopped, by whoever started su
+ * and would not like to hear it. */
 static int receive_until(int fd, void *buf, size_t size, uint64_t deadline, size_t *ret_size) {
         struct iovec vector = { .iov_base = buf, .iov_len = size };
 
         for (;;) {
                 struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
                 struct pollfd waiting = { .fd = fd, .events = POLLIN };
-                uint64_t left = usec_left(deadline);
-                struct timespec limit = { .tv_sec = (time_t) (left / USEC_PER_SEC),
-                        .tv_nsec = (long) (left % USEC_PER_SEC) * NSEC_PER_USEC };
-                ssize_t n;
+                ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT);
+                struct timespec limit;
+                uint64_t left;
 
-                if (left == 0)
-                        return -ETIMEDOUT;
-                if (ppoll(&waiting, 1, &limit, NULL) < 0 && errno != EINTR)
-                        return -errno;
-                n = recvmsg(fd, &message, MSG_DONTWAIT);
-                if (n < 0 && (errno == EINTR || errno == EAGAIN))
-                        continue;
-                if (n < 0)
-                        return -errno;
                 if (n == 0)
                         return -ECONNRESET;
-                if (message.msg_flags & MSG_TRUNC)
-                        return -EMSGSIZE;
-                *ret_size = (size_t) n;
-                return 0;
+                if (n > 0) {
+                        *ret_size = (size_t) n;
+                        return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : 0;
+                }
+                if (errno != EINTR && errno != EAGAIN)
+                        return -errno;
+                left = usec_left(deadline);
+                if (left == 0)
+                        return -ETIMEDOUT;
+                limit = (struct timespec){ .tv_sec = (time_t) (left / USEC_PER_SEC),
+                        .tv_nsec = (long) (left % USEC_PER_SEC) * NSEC_PER_USEC };
+                if (ppoll(&waiting, 1, &limit, NULL) < 0 && errno != EINTR)
+                        return -errno;
         }
 }
 

@@ -76,6 +76,11 @@ static void read_unknown(const char *name, struct frame_request *request) {
         request->flags |= FRAME_USER_UNKNOWN;
 }
 
+/* Nobody was looked for. A user who starts su himself decides what it has. */
+static bool is_shortage(int error) {
+        return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 int who_read(pam_handle_t *pamh, int flags, const struct options *options, struct who *ret,
         const char **ret_item) {
         struct frame_request *request = &ret->request;
@@ -85,7 +90,11 @@ int who_read(pam_handle_t *pamh, int flags, const struct options *options, struc
 
         if (pam_get_user(pamh, &name, NULL) != PAM_SUCCESS || !name || !name[0])
                 return WHO_UNKNOWN;
+        *ret_item = "passwd entry";
+        errno = 0;
         user = pam_modutil_getpwnam(pamh, name);
+        if (!user && is_shortage(errno))
+                return -errno;
         if (!user && options->phase == AUTH_NONE)
                 return WHO_UNKNOWN;
         if (user) {

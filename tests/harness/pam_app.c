@@ -3,17 +3,22 @@
  *
  * start HANDLE SERVICE USER           item HANDLE RHOST|TTY|RUSER|USER VALUE      putenv HANDLE NAME=VALUE
  * account|open|close HANDLE [silent]  getenv HANDLE NAME                          end HANDLE [data-silent]
- * fork-close HANDLE                   pid                                         quit
- * run HANDLE UID COMMAND
+ * authenticate|password HANDLE        fork-open|fork-close HANDLE                 fork-close-as HANDLE UID
+ * run HANDLE UID COMMAND              spoil HANDLE HOW [VALUE]                    threads HANDLE N USER
+ * type HANDLE TEXT                    pid                                         quit
  *
  * rc=<number> <PAM constant, or the value>[ text=<messages of the conversation joined by |>]
  *
  * getenv answers with the value as text (PAM_BAD_ITEM if there is none), pid with the number in the
  * constant's place, run with the command's status and its output as text. Values run to the end of the
- * line; in them and in texts \n is a newline and \\ a backslash. Prompts are refused. */
+ * line; in them and in texts \n is a newline and \\ a backslash. Prompts are refused, or answered with what
+ * `type` said last. `spoil` puts the program into a state that nobody would wish for (spoil.h); `threads`
+ * has each of N threads log in and out on a handle of its own, with the service and from the host of this
+ * one, and answers how many had no session. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +27,11 @@
 #include <unistd.h>
 #include <security/pam_appl.h>
 
+#include "tests/harness/spoil.h"
+
 #define HANDLES_MAX 1024
 #define TEXT_MAX    8192
+#define THREADS_MAX 64
 #define BAD_COMMAND (-1)
 
 static struct {
@@ -31,8 +39,8 @@ static struct {
         int last; /* what the last call returned, for pam_end */
 } handles[HANDLES_MAX];
 
-/* What the conversation was told since the last answer. */
-static char heard[TEXT_MAX];
+/* What the conversation was told since the last answer, and what it says when it is asked. */
+static char heard[TEXT_MAX], typed[256];
 
 static const char *const names[] = {
         [PAM_SUCCESS] = "PAM_SUCCESS",
@@ -94,11 +102,25 @@ static void hear(const char *text) {
 }
 
 static int converse(int n, const struct pam_message **messages, struct pam_response **ret, void *data) {
-        for (int i = 0; i < n; i++) {
-                if (messages[i]->msg_style != PAM_ERROR_MSG && messages[i]->msg_style != PAM_TEXT_INFO)
+        struct pam_response *responses = calloc((size_t) n, sizeof(*responses));
+
+        if (!responses)
+                return PAM_BUF_ERR;
+        for (int i = 0; i < n; i++)
+                if (messages[i]->msg_style == PAM_ERROR_MSG || messages[i]->msg_style == PAM_TEXT_INFO)
+                        hear(messages[i]->msg);
+                else if (n == 1 && typed[0])
+                        responses[i].resp = strdup(typed);
+                else {
+                        free(responses);
                         return PAM_CONV_ERR;
-                hear(messages[i]->msg);
-        }
+                }
+        *ret = responses;
+        return PAM_SUCCESS;
+}
+
+/* In threads: nothing is heard, nothing is said. */
+static int converse_not(int n, const struct pam_message **messages, struct pam_response **ret, void *data) {
         *ret = calloc((size_t) n, sizeof(**ret));
         return *ret ? PAM_SUCCESS : PAM_BUF_ERR;
 }
@@ -181,16 +203,45 @@ static int on_close(size_t handle, char *rest) {
         return pam_close_session(handles[handle].pamh, flags_of(rest));
 }
 
-/* As systemd's (sd-pam) does it; what the child heard is not passed on. */
-static int on_fork_close(size_t handle, char *rest) {
+static int on_authenticate(size_t handle, char *rest) {
+        return pam_authenticate(handles[handle].pamh, flags_of(rest));
+}
+
+static int on_password(size_t handle, char *rest) {
+        return pam_chauthtok(handles[handle].pamh, flags_of(rest));
+}
+
+static int on_type(size_t handle, char *rest) {
+        snprintf(typed, sizeof(typed), "%s", take_value(rest));
+        return PAM_SUCCESS;
+}
+
+/* One call in a child, as this uid; what the child heard is not passed on. */
+static int fork_and(int (*call)(pam_handle_t *pamh, int flags), size_t handle, uid_t uid) {
         pid_t child = fork();
         int status;
 
-        if (child == 0)
-                _exit(pam_close_session(handles[handle].pamh, 0));
+        if (child == 0) {
+                if (uid != 0 && (setgroups(0, NULL) < 0 || setgid(uid) < 0 || setuid(uid) < 0))
+                        _exit(PAM_ABORT);
+                _exit(call(handles[handle].pamh, 0));
+        }
         if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status))
                 return PAM_ABORT;
         return WEXITSTATUS(status);
+}
+
+static int on_fork_open(size_t handle, char *rest) {
+        return fork_and(pam_open_session, handle, 0);
+}
+
+static int on_fork_close(size_t handle, char *rest) {
+        return fork_and(pam_close_session, handle, 0);
+}
+
+/* As systemd's (sd-pam) does it. */
+static int on_fork_close_as(size_t handle, char *rest) {
+        return fork_and(pam_close_session, handle, (uid_t) strtoul(take_word(&rest), NULL, 10));
 }
 
 static void become_command(uid_t uid, const char *command, const int output[2]) {
@@ -231,6 +282,56 @@ static int on_run(size_t handle, char *rest) {
         return WEXITSTATUS(status);
 }
 
+static int on_spoil(size_t handle, char *rest) {
+        const char *how = take_word(&rest);
+
+        return spoil(how, take_value(rest)) < 0 ? BAD_COMMAND : PAM_SUCCESS;
+}
+
+struct visitor {
+        pthread_t thread;
+        const char *service, *user, *rhost;
+        bool had_session;
+};
+
+static void *visit(void *userdata) {
+        static const struct pam_conv conversation = { .conv = converse_not };
+        struct visitor *visitor = userdata;
+        pam_handle_t *pamh;
+
+        if (pam_start_confdir(visitor->service, visitor->user, &conversation, confdir, &pamh) != PAM_SUCCESS)
+                return NULL;
+        visitor->had_session =
+                pam_set_item(pamh, PAM_RHOST, visitor->rhost) == PAM_SUCCESS &&
+                pam_acct_mgmt(pamh, 0) == PAM_SUCCESS && pam_open_session(pamh, 0) == PAM_SUCCESS &&
+                pam_getenv(pamh, "SESSJWT_SESSION_ID") && pam_close_session(pamh, 0) == PAM_SUCCESS;
+        pam_end(pamh, PAM_SUCCESS);
+        return NULL;
+}
+
+static int on_threads(size_t handle, char *rest) {
+        struct visitor visitors[THREADS_MAX] = { 0 };
+        unsigned long n = strtoul(take_word(&rest), NULL, 10);
+        const void *service = NULL, *rhost = NULL;
+        const char *user = take_value(rest);
+        int without = 0;
+
+        (void) pam_get_item(handles[handle].pamh, PAM_SERVICE, &service);
+        (void) pam_get_item(handles[handle].pamh, PAM_RHOST, &rhost);
+        if (n > THREADS_MAX)
+                return BAD_COMMAND;
+        for (size_t i = 0; i < n; i++) {
+                visitors[i] = (struct visitor){ .service = service, .user = user, .rhost = rhost };
+                if (pthread_create(&visitors[i].thread, NULL, visit, &visitors[i]) != 0)
+                        abort();
+        }
+        for (size_t i = 0; i < n; i++) {
+                (void) pthread_join(visitors[i].thread, NULL);
+                without += !visitors[i].had_session;
+        }
+        return without;
+}
+
 static int on_end(size_t handle, char *rest) {
         int flag = strcmp(take_word(&rest), "data-silent") == 0 ? PAM_DATA_SILENT : 0;
 
@@ -248,7 +349,14 @@ static const struct command {
         { "account", on_account },
         { "open", on_open },
         { "close", on_close },
+        { "authenticate", on_authenticate },
+        { "password", on_password },
+        { "type", on_type },
+        { "fork-open", on_fork_open },
         { "fork-close", on_fork_close },
+        { "fork-close-as", on_fork_close_as },
+        { "spoil", on_spoil },
+        { "threads", on_threads },
         { "run", on_run },
         { "end", on_end },
 };
@@ -265,7 +373,7 @@ static int run(const char *name, char *rest) {
                         if (!handles[handle].pamh && commands[i].run != on_start)
                                 return BAD_COMMAND;
                         rc = commands[i].run(handle, rest);
-                        if (commands[i].run != on_run)
+                        if (commands[i].run != on_run && commands[i].run != on_threads)
                                 handles[handle].last = rc == BAD_COMMAND ? PAM_SUCCESS : rc;
                         if (commands[i].run == on_end)
                                 handles[handle].pamh = NULL;

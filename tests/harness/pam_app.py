@@ -66,7 +66,7 @@ class PamApp:
 
     def begin(self, handle, service, user):
         """pam_start."""
-        return self.ask("start", handle, service, user)
+        return self.ask("start", handle, service, _escape(user))
 
     def item(self, handle, name, value):
         """pam_set_item: RHOST, TTY, RUSER, …"""
@@ -92,9 +92,35 @@ class PamApp:
         """pam_close_session."""
         return self.ask("close", handle, *(["silent"] if silent else []))
 
-    def fork_close(self, handle):
-        """pam_close_session in a child of the program."""
-        return self.ask("fork-close", handle)
+    def authenticate(self, handle, silent=False):
+        """pam_authenticate."""
+        return self.ask("authenticate", handle, *(["silent"] if silent else []))
+
+    def password(self, handle):
+        """pam_chauthtok."""
+        return self.ask("password", handle)
+
+    def type(self, handle, text):
+        """What every prompt is answered with from now on."""
+        return self.ask("type", handle, _escape(text))
+
+    def fork_open(self, handle):
+        """pam_open_session in a child of the program, which then ends."""
+        return self.ask("fork-open", handle)
+
+    def fork_close(self, handle, uid=None):
+        """pam_close_session in a child of the program; as this uid."""
+        return self.ask("fork-close-as", handle, uid) if uid else self.ask("fork-close", handle)
+
+    def spoil(self, handle, how, value=""):
+        """Puts the program into a bad state: see pam_app.c. Fails where that was not to be had."""
+        answer = self.ask("spoil", handle, how, value)
+        assert answer.rc == 0, (how, answer)
+
+    def threads(self, handle, number, user):
+        """So many threads log in and out at once; returns how many had no session."""
+        self.send(f"threads {handle} {number} {user}")
+        return self.read(60.0).rc
 
     def run(self, handle, uid, command):
         """A command of sh as this uid, in a child of the program: so in the sessions that it leads. The

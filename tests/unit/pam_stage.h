@@ -242,7 +242,7 @@ static void assert_asked(enum frame_phase phase) {
         assert_int_equal(stage.request.phase, phase);
 }
 
-static void assert_nobody_called(void) {
+static inline void assert_nobody_called(void) {
         assert_int_equal(accept(stage.listener, NULL, NULL), -1);
         assert_int_equal(errno, EAGAIN);
 }

@@ -49,6 +49,55 @@ static void test_the_standard_descriptors_are_never_used(void **state) {
         assert_false(stage.used_low_descriptor);
 }
 
+/* The answer comes while the caller is stopped, and the budget ends before he goes on. */
+static pid_t stopped;
+
+static void *answer_the_stopped(void *unused) {
+        struct pollfd waiting = { .fd = stage.listener, .events = POLLIN };
+        uint8_t packet[FRAME_REPLY_MAX];
+        struct timespec deadline;
+        size_t size;
+        int fd, status;
+
+        if (poll(&waiting, 1, GUARD_MSEC) <= 0)
+                return NULL;
+        fd = accept4(stage.listener, NULL, NULL, SOCK_CLOEXEC);
+        daemon_read(fd);
+        kill(stopped, SIGSTOP);
+        (void) waitpid(stopped, &status, WUNTRACED);
+        if (frame_write_reply(&stage.reply, packet, sizeof(packet), &size) == 0)
+                daemon_send(fd, packet, size, -1);
+        deadline = (struct timespec){ .tv_sec = (time_t) (stage.request.deadline / 1000000),
+                .tv_nsec = (long) (stage.request.deadline % 1000000) * 1000 + 1000 };
+        (void) clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &deadline, NULL);
+        kill(stopped, SIGCONT);
+        close(fd);
+        return NULL;
+}
+
+/* Who starts su himself can stop it, and would do so if a lock could be passed by that. */
+static void test_an_answer_that_came_while_the_caller_was_stopped_counts(void **state) {
+        int start[2], status;
+
+        assert_int_equal(pipe2(start, O_CLOEXEC), 0);
+        begin("timeout=1s");
+        stopped = fork();
+        if (stopped == 0) {
+                char byte;
+
+                _exit(read(start[0], &byte, 1) == 1 ? stage.pam_acct_mgmt(stage.pamh, 0) : 255);
+        }
+        stage.reply = (struct frame_reply){ .outcome = FRAME_DENIED, .text = "No." };
+        assert_int_equal(pthread_create(&stage.thread, NULL, answer_the_stopped, NULL), 0);
+        assert_int_equal(write(start[1], "x", 1), 1);
+        daemon_join();
+        assert_int_equal(waitpid(stopped, &status, 0), stopped);
+        close(start[0]);
+        close(start[1]);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), PAM_PERM_DENIED);
+}
+
 static void test_without_root_nothing_is_asked_and_everything_is_ignored(void **state) {
         begin_without_socket("sshd", SOMEBODY, "on_error=deny nonsense");
         if (geteuid() == 0)
@@ -128,6 +177,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 stage_test(test_interruptions_neither_end_nor_prolong_the_wait),
                 stage_test(test_the_standard_descriptors_are_never_used),
+                stage_test(test_an_answer_that_came_while_the_caller_was_stopped_counts),
                 stage_test(test_without_root_nothing_is_asked_and_everything_is_ignored),
                 stage_test(test_a_close_after_root_was_dropped_is_ignored_and_stays_open),
                 stage_test(test_an_ordinary_user_may_ask_a_socket_of_his_own),
