@@ -1,5 +1,5 @@
-"""Programs that use PAM in bad states, wrongly, or with what somebody made up: each has its session or none, lives
-on, and the daemon too."""
+"""Programs that use PAM in bad states, wrongly, or with what somebody made up: each has its session or none,
+lives on, and the daemon too."""
 import os
 import pathlib
 import pwd
@@ -7,8 +7,8 @@ import pwd
 from harness import Daemon, Host, PamApp, PamStack, SessionList, Varlink, eventually, paths, processes
 
 HOSTILE = ("%s%n%n%p", "../../../etc/shadow", "-oProxyCommand=id", "a" * 4000, "root\nsessjwtd: root is in",
-           "\x1b]0;owned\x07", "\u202eroot", "$(id)", "`id`", "alice ", " alice", "alice:x:0:0", "", "\t", "ALICE",
-           "*", "0", "-1", "4294967295")
+           "\x1b]0;owned\x07", "\u202eroot", "$(id)", "`id`", "alice ", " alice", "alice:x:0:0", "", "\t",
+           "ALICE", "*", "0", "-1", "4294967295")
 
 host = Host()
 daemon = Daemon(host, "[policy default]\nterminate = none\n").start()
@@ -43,8 +43,8 @@ def assert_session(app):
 
 
 def assert_as_without(*spoiled):
-    """In this state a login goes as it does without our lines (libpam itself lacks what it needs, too), without
-    a session; where our line says on_error=deny it is refused."""
+    """In this state a login goes as it does without our lines (libpam itself lacks what it needs, too),
+    without a session; where our line says on_error=deny it is refused."""
     plain, ours, strict = (log_in(service, spoiled=spoiled) for service in ("plain", "sshd", "strict"))
     assert ours.open(1) == plain.open(1)
     assert not ours.getenv(1, "SESSJWT_SESSION_ID")
@@ -222,8 +222,8 @@ def test_a_hostile_environment_of_pam_changes_neither_realm_nor_user_nor_id():
                                         "SSH_AUTH_INFO_0": "publickey", "LANG": "../../x",
                                         "SESSJWT_SESSION_ID": foreign, "BEARER_TOKEN_FILE": "/etc/shadow"})
         app.begin(1, "sshd", "alice")
-        for name in ("SSH_CONNECTION", "SSH_AUTH_INFO_0", "SESSJWT_SESSION_ID", "BEARER_TOKEN_FILE", "XDG_SEAT",
-                     "XDG_SESSION_ID", "SESSJWT_REALM", "LD_PRELOAD"):
+        for name in ("SSH_CONNECTION", "SSH_AUTH_INFO_0", "SESSJWT_SESSION_ID", "BEARER_TOKEN_FILE",
+                     "XDG_SEAT", "XDG_SESSION_ID", "SESSJWT_REALM", "LD_PRELOAD"):
             app.putenv(1, name, value)
         app.item(1, "RHOST", "192.0.2.7")
         assert app.account(1).rc == 0 and app.open(1).rc == 0, value

@@ -42,9 +42,9 @@ static inline int spoil_user(unsigned long uid) {
         return setuid((uid_t) uid);
 }
 
-/* descriptors N: so many more are open; files N: there may be so many; memory: there is none; umask: it is 0;
- * children: are never waited for; pipes: a broken one ends it; chroot FOLDER; user UID: it is that one from now
- * on. 0, or -1. */
+/* descriptors N: so many more are open; files N: there may be so many; memory: there is none; umask: it is
+ * 0; children: are never waited for; pipes: a broken one ends it; chroot FOLDER; user UID: it is that one
+ * from now on. 0, or -1. */
 static inline int spoil(const char *how, const char *value) {
         unsigned long n = strtoul(value, NULL, 10);
 

@@ -1,5 +1,5 @@
-/* What the module does when the n-th thing that it asks of libc fails, n = 1, 2, …; and when each is interrupted
- * first. This program stands in for libc's functions, and only where the module calls them. */
+/* What the module does when the n-th thing that it asks of libc fails, n = 1, 2, …; and when each is
+ * interrupted first. This program stands in for libc's functions, and only where the module calls them. */
 #include "pam_stage.h"
 
 #include <grp.h>
