@@ -4,11 +4,14 @@
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
-B       := build
+SAN     ?=
+COVERAGE ?=
+comma   := ,
+# Each kind of build has a folder of its own: build, build-address (SAN=address,undefined), build-thread, …
+B       := build$(if $(SAN),-$(firstword $(subst $(comma), ,$(SAN))))$(if $(COVERAGE),-coverage)
 V       ?= 0
 Q       := $(if $(filter 1,$(V)),,@)
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
-SAN     ?=
 say      = $(if $(Q),@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 VERSION := $(shell sed -n 's/^.define SESSJWT_VERSION *"\(.*\)"/\1/p' client/protocol.h)
@@ -32,14 +35,19 @@ zshcompletiondir  ?= $(prefix)/share/zsh/vendor-completions
 # ---- flags -------------------------------------------------------------------------------------------------
 WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
              -Wno-unused-parameter -Wformat=2 -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough
-HARDENING := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection \
+HARDENING := $(if $(SAN)$(COVERAGE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection \
              $(if $(filter x86_64%,$(multiarch)),-fcf-protection)
-OPTIMISE  ?= -O2 -g
+OPTIMISE  ?= $(if $(SAN)$(COVERAGE),-O1,-O2) -g
 CFLAGS    ?= $(OPTIMISE)
+# What looks on while the program runs: sanitizers; counters of lines, which a hook that kills writes, too.
+SANITIZE  := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+# gcc's shared libubsan writes to standard error alone when libasan is there (tests/flow/test_sanitizers.py).
+UBSAN     := $(if $(findstring undefined,$(SAN)),$(if $(findstring clang,$(CC)),,-static-libubsan))
+COUNTERS  := $(if $(COVERAGE),--coverage -fprofile-abs-path -fprofile-update=atomic -DSESSJWT_COVERAGE)
 ALL_CFLAGS = -std=gnu11 -I. -I$(B)/gen -D_GNU_SOURCE -fPIC -fvisibility=default $(WARNINGS) $(HARDENING) \
-             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
-             $(CPPFLAGS) $(CFLAGS)
-ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+             $(SANITIZE) $(COUNTERS) $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(if $(SANITIZE),$(UBSAN)) \
+              $(COUNTERS) $(LDFLAGS)
 
 pc = $(shell pkg-config $(1) 2>/dev/null)
 LIBS_openssl    = $(call pc,--libs libcrypto)
@@ -61,7 +69,10 @@ DAEMON_ROOMS    := $(patsubst daemon/%.c,%,$(wildcard daemon/*.c))
 contract_objects := $(CONTRACT_ROOMS:%=$(B)/client/%.o)
 library_objects  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard client/libsessjwt*.c)))
 command_objects  := $(COMMAND_SOURCES:%.c=$(B)/%.o) $(COMMAND_ROOMS:%=$(B)/client/%.o) $(B)/pam/options.o
-module_objects   := $(MODULE_ROOMS:%=$(B)/pam/%.o)
+# sshd, su and the like have no sanitizer's runtime, so the module that they load is one without it;
+# sanitized/pam_sessjwt.so is for programs of our own.
+module_objects   := $(MODULE_ROOMS:%=$(B)/$(if $(SAN),plain/)pam/%.o)
+sanitized_module_objects := $(MODULE_ROOMS:%=$(B)/pam/%.o)
 daemon_objects   := $(DAEMON_ROOMS:%=$(B)/daemon/%.o) $(B)/pam/frame.o
 hooked_objects   := $(DAEMON_ROOMS:%=$(B)/hooked/daemon/%.o) $(B)/pam/frame.o
 
@@ -118,10 +129,24 @@ $(B)/hooked/sessjwtd: $(hooked_objects) $(B)/contract.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(LIBS_daemon)
 
+$(B)/plain/%: SANITIZE :=
+$(B)/plain/%.o: %.c
+	$(call say,CC,$< (without sanitizers))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+LINK_MODULE = $(CC) $(ALL_LDFLAGS) -shared -Wl,--version-script=pam/pam_sessjwt.map -o $@ \
+              $(filter %.o,$^) -lpam
+$(B)/pam_sessjwt.so: SANITIZE :=
 $(B)/pam_sessjwt.so: $(module_objects) pam/pam_sessjwt.map
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,--version-script=pam/pam_sessjwt.map -Wl,-z,defs \
-		-o $@ $(module_objects) -lpam
+	$(Q)$(LINK_MODULE) -Wl,-z,defs
+
+# Its runtime comes with the program.
+$(B)/sanitized/pam_sessjwt.so: $(sanitized_module_objects) pam/pam_sessjwt.map
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK_MODULE)
 
 $(LIBRARY): $(library_objects) $(B)/contract.a client/libsessjwt.map
 	$(call say,LD,$@)
@@ -194,16 +219,17 @@ $(B)/interop/sessions: tests/interop/sessions.go client/org.sessjwt.varlink
 		go build -trimpath -o ../$(@F) $(abspath $<); \
 		else echo '  $@: not there, its tests are skipped'; fi
 
-test-build: $(PRODUCT) $(B)/hooked/sessjwtd $(UNIT_TESTS) $(REPLAYS) $(HARNESS) $(INTEROP) \
+test-build: $(PRODUCT) $(if $(SAN),$(B)/sanitized/pam_sessjwt.so) \
+		$(B)/hooked/sessjwtd $(UNIT_TESTS) $(REPLAYS) $(HARNESS) $(INTEROP) \
 		$(B)/interop/installed $(B)/interop/sessions $(B)/installed/sessjwt
 
-check: ## run every test (installs what is missing when root); ends with the count
+check: ## run every test (installs what is missing when root); SAN=address,undefined or thread: watched
 	@.ci/deps --ensure
-	@+$(MAKE) --no-print-directory -j$$(nproc) test-build $(DEB)/built
-	@tests/run $(TESTS)
+	@+$(MAKE) --no-print-directory -j$$(nproc) test-build $(if $(SAN)$(COVERAGE),,$(DEB)/built)
+	@SESSJWT_BUILD=$(B) tests/run $(TESTS)
 
 check-unit: $(UNIT_TESTS) ## the unit tests alone, as any user
-	@tests/run build/tests/unit/
+	@SESSJWT_BUILD=$(B) tests/run build/tests/unit/
 
 # ---- measuring ---------------------------------------------------------------------------------------------
 BENCHES := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
@@ -359,7 +385,8 @@ $(DEB)/built: $(DEB_SOURCES)
 	$(call say,DEB,$(DEB))
 	@rm -rf $(DEB) && mkdir -p $(DEB)/source
 	@tar -c $(DEB_SOURCES) | tar -x -C $(DEB)/source
-	$(Q)cd $(DEB)/source && env -u MAKEFLAGS -u MAKELEVEL -u CFLAGS -u CPPFLAGS -u LDFLAGS -u DESTDIR \
+	$(Q)cd $(DEB)/source && env -u SAN -u COVERAGE \
+		-u MAKEFLAGS -u MAKELEVEL -u CFLAGS -u CPPFLAGS -u LDFLAGS -u DESTDIR \
 		DEB_BUILD_OPTIONS="nocheck noautodbgsym parallel=$$(nproc)" \
 		dpkg-buildpackage -us -uc -b >../build.log 2>&1 || { tail -n 40 ../build.log; exit 1; }
 	@rm -rf $(DEB)/source
@@ -368,7 +395,7 @@ $(DEB)/built: $(DEB_SOURCES)
 format: ## clang-format every source in place
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 
-clean: ## remove build/
-	$(Q)rm -rf $(B)
+clean: ## remove build/ and build-*/
+	$(Q)rm -rf build build-*
 
 -include $(shell find $(B) -path $(DEB) -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -42,10 +42,10 @@ struct names {
         int fd;
         pthread_t thread;
         pthread_mutex_t mutex; /* of all below */
-        pthread_cond_t asked;
+        pthread_cond_t asked, ended;
         struct job *questions, **questions_tail;
         struct job *answers;
-        bool is_stopping;
+        bool is_stopping, has_ended;
 };
 
 /* ---- the thread --------------------------------------------------------------------------------------- */
@@ -123,6 +123,8 @@ static void *names_thread(void *userdata) {
                 names->answers = job;
                 (void) eventfd_write(names->fd, 1);
         }
+        names->has_ended = true;
+        pthread_cond_signal(&names->ended);
         pthread_mutex_unlock(&names->mutex);
         return NULL;
 }
@@ -138,6 +140,7 @@ int names_new(struct names **ret) {
         names->questions_tail = &names->questions;
         pthread_mutex_init(&names->mutex, NULL);
         pthread_cond_init(&names->asked, NULL);
+        pthread_cond_init(&names->ended, NULL);
         names->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         r = names->fd < 0 ? errno : pthread_create(&names->thread, NULL, names_thread, names);
         if (r) {
@@ -158,23 +161,31 @@ static void free_jobs(struct job *job) {
 }
 
 /* What NSS does on the thread cannot be ended, only waited for, and not for ever. */
-static bool thread_has_ended(struct names *names) {
+static bool end_thread(struct names *names) {
         struct timespec until;
+        bool has_ended;
+        int r = 0;
 
         (void) clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += NAMES_TIMEOUT / USEC_PER_SEC;
-        return pthread_clockjoin_np(names->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+        pthread_mutex_lock(&names->mutex);
+        names->is_stopping = true;
+        pthread_cond_signal(&names->asked);
+        while (!names->has_ended && r == 0)
+                r = pthread_cond_clockwait(&names->ended, &names->mutex, CLOCK_MONOTONIC, &until);
+        has_ended = names->has_ended;
+        pthread_mutex_unlock(&names->mutex);
+        if (has_ended)
+                pthread_join(names->thread, NULL);
+        else
+                (void) pthread_detach(names->thread);
+        return has_ended;
 }
 
 void names_free(struct names **names) {
         if (!*names)
                 return;
-        pthread_mutex_lock(&(*names)->mutex);
-        (*names)->is_stopping = true;
-        pthread_cond_signal(&(*names)->asked);
-        pthread_mutex_unlock(&(*names)->mutex);
-        if (!thread_has_ended(*names)) {
-                (void) pthread_detach((*names)->thread);
+        if (!end_thread(*names)) {
                 *names = NULL; /* it is the thread's as long as the process lives */
                 return;
         }
@@ -183,6 +194,7 @@ void names_free(struct names **names) {
         free_jobs((*names)->questions);
         free_jobs((*names)->answers);
         pthread_cond_destroy(&(*names)->asked);
+        pthread_cond_destroy(&(*names)->ended);
         pthread_mutex_destroy(&(*names)->mutex);
         close((*names)->fd);
         free(*names);

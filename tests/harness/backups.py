@@ -1,9 +1,9 @@
 """backup: a daemon with a public folder of its own, its backups, and sessjwtd --restore."""
 import itertools
-import os
 import shutil
 import subprocess
 
+from . import sanitizers
 from .clock import Clock
 from .daemon import Daemon
 from .pam_login import PamLogin
@@ -59,8 +59,7 @@ def error_of(function, *arguments, **parameters):
 def restore(daemon, file, hooks=None):
     """sessjwtd --restore, and what became of it."""
     environment = {"PATH": "/usr/bin:/bin"} | ({"SESSJWT_TEST_HOOKS": hooks} if hooks else {})
-    sanitizers = [name for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ]
-    environment |= {name: os.environ[name] for name in sanitizers}
+    environment |= sanitizers.environment()
     return subprocess.run([*daemon.command_line, "--restore", str(file)], capture_output=True, text=True,
                           env=environment, timeout=60, check=False)
 

@@ -53,8 +53,17 @@ class Canned:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen()
-        threading.Thread(target=self._serve, daemon=True).start()
-        later(self._listener.close)
+        self._server = threading.Thread(target=self._serve, daemon=True)
+        self._server.start()
+        later(self._close)
+
+    def _close(self):
+        """Only when nobody accepts any more: a thread on its way into accept() would take the clients of the
+        next Canned, whose socket gets the number of this one."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._server.join(10)
+        assert not self._server.is_alive(), "somebody is still being answered"
+        self._listener.close()
 
     def _serve(self):
         while True:

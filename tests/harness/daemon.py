@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from . import lifetime, paths, processes
+from . import lifetime, paths, processes, sanitizers
 from .skip import need
 from .waiting import eventually
 
@@ -110,8 +110,7 @@ class Daemon:
 
     def _environment(self, hooks, more, notify):
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": notify}
-        sanitizers = [name for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ]
-        environment |= {name: os.environ[name] for name in sanitizers}
+        environment |= sanitizers.environment()
         if hooks:
             environment["SESSJWT_TEST_HOOKS"] = hooks
         if self.clock:
@@ -206,9 +205,8 @@ class Daemon:
         return processes.memory_kib(self.pid)
 
     def is_sanitized(self):
-        """Whether AddressSanitizer is in it, which keeps what was freed for a while: its memory tells
-        nothing."""
-        return b"__asan_init" in self.program.read_bytes()
+        """Whether a sanitizer is in it, which keeps what was freed for a while: its memory tells nothing."""
+        return sanitizers.kind_of(self.program) is not None
 
     def close(self):
         """Ends it, gently if it can."""

@@ -4,7 +4,7 @@ import re
 import select
 import subprocess
 
-from . import lifetime, paths
+from . import lifetime, paths, sanitizers
 from .skip import need
 
 _ESCAPE = re.compile(r"\\(.)", re.S)
@@ -35,7 +35,9 @@ class PamApp:
     def __init__(self, folder, user=None, environment=None):
         need(paths.PAM_APP)
         folder = getattr(folder, "pam_dir", folder)
-        before = ["setpriv", f"--reuid={user}", "--init-groups", "--"] if user else []
+        before = sanitizers.module_in_place()
+        before += ["setpriv", f"--reuid={user}", "--init-groups", "--"] if user else []
+        environment = environment | sanitizers.environment() if environment is not None else None
         self.process = subprocess.Popen([*before, str(paths.PAM_APP), str(folder)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, env=environment, process_group=0, bufsize=0)
         self.pid = self.process.pid

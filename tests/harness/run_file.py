@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
-from harness import lifetime, namespaces, processes
+from harness import lifetime, namespaces, processes, sanitizers
 from harness.skip import Skip
 
 PR_SET_PDEATHSIG = 1
@@ -131,7 +131,7 @@ def _shorten(value):
     return text if len(text) <= _VALUE_MAX else text[:_VALUE_MAX] + "…"
 
 
-def run_one(test, output, path):
+def run_one(test, output, path, reports):
     """Runs one test. Returns (outcome, details): "ok", "not ok" or "skip"."""
     output.forget()
     mark = lifetime.mark()
@@ -144,7 +144,7 @@ def run_one(test, output, path):
         raise
     except BaseException as error:  # SystemExit too: the next test is not to be lost
         problem = explain(error, path) + "\n".join(lifetime.diagnoses())
-    problem += "".join(lifetime.unwind(mark))
+    problem += "".join(lifetime.unwind(mark)) + reports.take()
     if problem:
         return "not ok", problem + ("\n---- output\n" + output.text() if output.text() else "")
     return ("skip", reason) if reason is not None else ("ok", "")
@@ -177,6 +177,7 @@ def run(path, patterns):
              if not patterns or any(pattern in name or pattern in sentence(name) for pattern in patterns)]
     output.say(f"1..{len(names)}")
     failed = 0
+    reports = sanitizers.Reports(tempfile.mkdtemp(prefix="reports-"))
     try:
         module, reason, broken = load(path), None, None
     except Skip as skip:
@@ -189,13 +190,13 @@ def run(path, patterns):
         elif reason is not None:
             outcome, details = "skip", reason
         else:
-            outcome, details = run_one(getattr(module, name), output, path)
+            outcome, details = run_one(getattr(module, name), output, path, reports)
         failed += outcome == "not ok"
         if outcome == "skip":
             output.say(f"ok {number} - {sentence(name)} # SKIP {details}")
         else:
             output.say(f"{outcome} {number} - {sentence(name)}", details)
-    for error in lifetime.unwind():
+    for error in [*lifetime.unwind(), *filter(None, [reports.take()])]:
         failed += 1
         output.say(f"not ok {len(names) + failed} - {path.name} cleans up", error)
     return 1 if failed else 0

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -57,7 +58,7 @@ struct interrupter {
         int writer;
 };
 
-static volatile sig_atomic_t interruptions;
+static atomic_int interruptions;
 
 static void on_signal(int number) {
         interruptions++;

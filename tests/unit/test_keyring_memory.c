@@ -175,6 +175,10 @@ static void test_nothing_is_left_of_a_wrapping_key_that_was_freed(void **state) 
 }
 
 int main(void) {
+#ifdef __SANITIZE_THREAD__
+        puts("1..1\nok 1 - nothing is left # SKIP ThreadSanitizer's calls leave registers on the stack");
+        return 0;
+#endif
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_the_search_finds_what_is_there),
                 cmocka_unit_test(test_nothing_is_left_of_a_key_that_was_made),
