@@ -26,7 +26,7 @@ static int make_room(struct stream *stream) {
                 memmove(stream->in.bytes, stream->in.bytes + stream->in.start,
                         stream->in.end - stream->in.start);
                 stream->in.end -= stream->in.start;
-                stream->in.seen -= stream->in.start;
+                stream->in.seen -= stream->in.seen < stream->in.start ? stream->in.seen : stream->in.start;
                 stream->in.start = 0;
         }
         if (stream->in.end < stream->in.size)

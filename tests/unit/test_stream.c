@@ -90,6 +90,22 @@ static void test_messages_come_out_one_by_one(void **state) {
         assert_false(stream_has_input(&line->stream));
 }
 
+/* Who has had his share of a round is read again before it is known that no message is left. */
+static void test_more_may_be_read_as_soon_as_the_last_message_was_taken(void **state) {
+        struct line *line = *state;
+
+        for (int i = 0; i < 3; i++) {
+                peer_says(line, "first\0second", 12);
+                assert_int_equal(read_once(line), 0);
+                assert_next(line, "first");
+                peer_says(line, "\0third\0", 7);
+                assert_int_equal(read_once(line), 0);
+                assert_next(line, "second");
+                assert_next(line, "third");
+        }
+        assert_no_next(line);
+}
+
 static void test_what_was_said_before_closing_is_still_read(void **state) {
         struct line *line = *state;
 
@@ -355,6 +371,7 @@ static void test_messages_cut_anywhere_come_through_unchanged(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 stream_test(test_messages_come_out_one_by_one),
+                stream_test(test_more_may_be_read_as_soon_as_the_last_message_was_taken),
                 stream_test(test_what_was_said_before_closing_is_still_read),
                 stream_test(test_a_broken_connection_is_an_error),
                 stream_test(test_the_largest_message_is_taken_and_one_byte_more_is_not),
