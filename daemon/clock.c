@@ -55,6 +55,10 @@ struct moment clock_now(void) {
         return now;
 }
 
+usec_t clock_awake(void) {
+        return clock_read(CLOCK_MONOTONIC);
+}
+
 usec_t clock_from_boot(usec_t boot) {
 #ifdef SESSJWT_TEST_HOOKS
         boot += (usec_t) clock_offsets()[1];

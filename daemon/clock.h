@@ -22,6 +22,8 @@ struct boot_id {
 };
 
 struct moment clock_now(void);
+/* One of them alone, for who asks often. */
+usec_t clock_awake(void);
 
 /* A time that somebody else read from CLOCK_BOOTTIME (a module's deadline, the start of a process), as
  * clock_now tells it: itself, but in a test build whose clock was moved. */

@@ -17,8 +17,7 @@ struct connections {
         uint32_t free_slots[CONNECTIONS_MAX];
         size_t n_free;
         size_t n_subscriptions;
-        struct connection *ready;
-        struct connection **ready_tail;
+        struct ready_list ready, later;
 };
 
 #define NO_UID ((uid_t) -1)
@@ -28,7 +27,6 @@ int connections_new(struct connections **ret) {
 
         if (!connections)
                 return -ENOMEM;
-        connections->ready_tail = &connections->ready;
         *ret = connections;
         return 0;
 }
@@ -65,6 +63,7 @@ int connections_add(
                 return -ENOMEM;
         slot = connections->n_free > 0 ? connections->free_slots[--connections->n_free]
                                        : (uint32_t) connections->n_used++;
+        connection->ready.uid = peer->uid;
         connection->fd = TAKE_FD(*fd);
         connection->slot = slot;
         connection->generation = ++connections->generations[slot] & CONNECTION_GENERATION_MASK;
@@ -76,21 +75,9 @@ int connections_add(
         return 0;
 }
 
-static void unlist_ready(struct connections *connections, struct connection *connection) {
-        struct connection **place = &connections->ready;
-
-        while (*place && *place != connection)
-                place = &(*place)->next_ready;
-        if (!*place)
-                return;
-        *place = connection->next_ready;
-        if (!*place)
-                connections->ready_tail = place;
-}
-
 void connections_remove(struct connections *connections, struct connection *connection) {
-        if (connection->is_ready)
-                unlist_ready(connections, connection);
+        ready_remove(&connections->ready, &connection->ready);
+        ready_remove(&connections->later, &connection->ready);
         connections->slots[connection->slot] = NULL;
         connections->uids[connection->slot] = NO_UID;
         connections->free_slots[connections->n_free++] = connection->slot;
@@ -161,24 +148,22 @@ struct connection *connections_next_idle(struct connections *connections, usec_t
 }
 
 void connections_push_ready(struct connections *connections, struct connection *connection) {
-        if (connection->is_ready)
-                return;
-        connection->is_ready = true;
-        connection->next_ready = NULL;
-        *connections->ready_tail = connection;
-        connections->ready_tail = &connection->next_ready;
+        ready_push(&connections->ready, &connection->ready);
+}
+
+void connections_push_later(struct connections *connections, struct connection *connection) {
+        ready_push(&connections->later, &connection->ready);
 }
 
 struct connection *connections_pop_ready(struct connections *connections) {
-        struct connection *connection = connections->ready;
+        return (struct connection *) ready_pop(&connections->ready);
+}
 
-        if (!connection)
-                return NULL;
-        connections->ready = connection->next_ready;
-        if (!connections->ready)
-                connections->ready_tail = &connections->ready;
-        connection->is_ready = false;
-        return connection;
+void connections_end_round(struct connections *connections) {
+        struct ready *ready;
+
+        while ((ready = ready_pop(&connections->later)))
+                ready_push(&connections->ready, ready);
 }
 
 size_t connections_count(const struct connections *connections) {
@@ -186,5 +171,5 @@ size_t connections_count(const struct connections *connections) {
 }
 
 bool connections_have_ready(const struct connections *connections) {
-        return connections->ready != NULL;
+        return connections->ready.first != NULL;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "daemon/peer.h"
+#include "daemon/ready.h"
 #include "daemon/request.h"
 #include "daemon/stream.h"
 
@@ -20,6 +21,7 @@ struct subscription {
 };
 
 struct connection {
+        struct ready ready; /* first: what the lists of those with work left hand back */
         int fd;
         uint32_t slot;
         uint32_t generation;
@@ -30,10 +32,8 @@ struct connection {
         bool change_in_flight;             /* one a connection: replies come in the order of calls */
         bool has_closed;                   /* the peer sends no more; what it asked is still answered */
         bool has_hung_up;                  /* the peer is gone; what it asked is still done */
-        bool is_ready;                     /* in the list of those with work left */
         uint32_t interest;                 /* what epoll watches */
         usec_t last_active;                /* boot clock */
-        struct connection *next_ready;
 };
 
 struct connections;
@@ -64,8 +64,12 @@ struct connection *connections_next_subscribed(struct connections *connections, 
 /* Each without a subscription that has said nothing since before; NULL at the end. Start with *slot = 0. */
 struct connection *connections_next_idle(struct connections *connections, usec_t before, uint32_t *slot);
 
-/* The list of those with work left in this round, first in, first out. */
+/* Those with work left, in rotation by uid: who has many connections waits behind himself alone. */
 void connections_push_ready(struct connections *connections, struct connection *connection);
+/* One that can go on in the next round only; then it is before those that have had their turn. */
+void connections_push_later(struct connections *connections, struct connection *connection);
 struct connection *connections_pop_ready(struct connections *connections);
+/* A round is over: what was pushed for later is ready. */
+void connections_end_round(struct connections *connections);
 size_t connections_count(const struct connections *connections);
 bool connections_have_ready(const struct connections *connections);

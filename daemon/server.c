@@ -207,6 +207,7 @@ static int run_round(struct server *server) {
         server->now = clock_now();
         server->signature_checks = SIGNATURE_CHECKS_PER_ROUND;
         server->calls = CALLS_PER_ROUND;
+        server->work_ends = server->now.awake + SERVER_WORK_TIME;
         handle_events(server, events, n);
         server_work(server);
         run_due(server);

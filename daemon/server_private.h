@@ -42,7 +42,8 @@ enum watch {
         WATCH_EVENT
 };
 
-#define STATUS_TEXT_MAX 255
+#define STATUS_TEXT_MAX  255
+#define SERVER_WORK_TIME 2000 /* us of a round for the public socket */
 
 /* A module that has connected and not sent its frame yet. */
 struct login_waiter {
@@ -109,6 +110,7 @@ struct server {
         char *scratch_reply;
         unsigned signature_checks; /* left in this round */
         unsigned calls;            /* left in this round */
+        usec_t work_ends;          /* awake: logins are looked at again */
 
         usec_t expiry_due;        /* boot clock; USEC_NEVER while a change that ends sessions is under way */
         usec_t expiry_not_before; /* boot clock: after one that could not be kept */

@@ -1,5 +1,5 @@
 /* server_public: the public socket: connections, their calls one after the other, a fair share of each
- * round for each. */
+ * round for each user. */
 #include "daemon/server_private.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 
 #define CHANGE_REPLY_SIZE MESSAGE_MAX
 #define IDLE_TIME         (IDLE_CONNECTION_SEC * USEC_PER_SEC)
+#define CALLS_IN_A_ROW    16 /* of one connection, before those of other uids */
 
 /* ---- connections ---- */
 
@@ -212,7 +213,7 @@ static int put_reply(struct connection *connection, struct request *q, int resul
         return stream_put(&connection->stream, q->reply_bytes, size);
 }
 
-enum { CALL_AGAIN = 1 };
+enum { HAS_MORE = 1, CALL_AGAIN };
 
 /* 0; CALL_AGAIN: not in this round; < 0: the peer is to be dropped. */
 static int handle_call(struct server *server, struct connection *connection, const char *text, size_t size) {
@@ -280,9 +281,15 @@ static int go_on_with_list(struct server *server, struct connection *connection)
 
 /* ---- a connection's share of a round ---- */
 
-/* 0: it waits for its peer, or for the turn; 1: it has work left; < 0: it is to be dropped. */
+/* What others wait for. A call of the costly kind (a caller with thousands of sessions) is worth many. */
+static bool round_is_over(const struct server *server) {
+        return server->calls == 0 || clock_awake() >= server->work_ends;
+}
+
+/* 0: it waits for its peer, or for the turn; HAS_MORE: it has work left; CALL_AGAIN: for the next round; < 0:
+ * it is to be dropped. */
 static int connection_work(struct server *server, struct connection *connection) {
-        for (;;) {
+        for (unsigned n = 0;; n++) {
                 char *text;
                 size_t size;
                 int r;
@@ -297,9 +304,11 @@ static int connection_work(struct server *server, struct connection *connection)
                         if (r || connection->subscription)
                                 return r < 0 ? r : 0;
                 }
-                if (server->calls == 0)
+                if (n == CALLS_IN_A_ROW || round_is_over(server))
                         return connection->list || connection->has_hung_up ||
-                               stream_has_input(&connection->stream);
+                                               stream_has_input(&connection->stream)
+                                       ? HAS_MORE
+                                       : 0;
                 if (connection->list) {
                         server->calls--;
                         r = go_on_with_list(server, connection);
@@ -308,7 +317,7 @@ static int connection_work(struct server *server, struct connection *connection)
                         r = handle_call(server, connection, text, size);
                         if (r == CALL_AGAIN) {
                                 stream_unread(&connection->stream, text);
-                                return 1;
+                                return CALL_AGAIN;
                         }
                 } else if (connection->has_hung_up) {
                         r = stream_read(&connection->stream, connection->fd);
@@ -328,13 +337,15 @@ static void connection_go_on(struct server *server, struct connection *connectio
                 connections_remove(server->connections, connection);
                 return;
         }
-        if (r > 0)
+        if (r == CALL_AGAIN)
+                connections_push_later(server->connections, connection);
+        else if (r > 0)
                 connections_push_ready(server->connections, connection);
         update_interest(server, connection);
 }
 
 void server_feed_subscriber(struct server *server, struct connection *connection) {
-        if (!connection->is_ready) /* else it is fed when its turn comes */
+        if (!connection->ready.is_listed) /* else it is fed when its turn comes */
                 connection_go_on(server, connection);
 }
 
@@ -353,13 +364,13 @@ void server_public_event(struct server *server, uint32_t slot, uint32_t generati
         if (!connection)
                 return;
         if (events & (EPOLLERR | EPOLLHUP) && !(events & EPOLLIN)) {
-                if (connection->change_in_flight || connection->is_ready)
+                if (connection->change_in_flight || connection->ready.is_listed)
                         connection_has_hung_up(server, connection);
                 else
                         connections_remove(server->connections, connection);
                 return;
         }
-        if (connection->is_ready) /* it has calls that were not looked at: first those */
+        if (connection->ready.is_listed) /* it has calls that were not looked at: first those */
                 return;
         if (events & EPOLLIN) {
                 r = stream_read(&connection->stream, connection->fd);
@@ -371,23 +382,16 @@ void server_public_event(struct server *server, uint32_t slot, uint32_t generati
                 connections_remove(server->connections, connection);
                 return;
         }
-        connection_go_on(server, connection);
+        connections_push_ready(server->connections, connection);
 }
 
 void server_work(struct server *server) {
-        struct connection *connection, *first_again = NULL;
+        struct connection *connection;
 
-        /* One that cannot go on in this round (its signature must wait) is met again: then the round is
-         * over. */
-        while (server->calls > 0 && (connection = connections_pop_ready(server->connections))) {
-                if (connection == first_again) {
-                        connections_push_ready(server->connections, connection);
-                        return;
-                }
-                if (!first_again && server->signature_checks == 0)
-                        first_again = connection;
+        server->work_ends = clock_awake() + SERVER_WORK_TIME; /* whatever the round has taken so far */
+        while (!round_is_over(server) && (connection = connections_pop_ready(server->connections)))
                 connection_go_on(server, connection);
-        }
+        connections_end_round(server->connections);
 }
 
 void server_answer(struct server *server, struct request *q, int result) {

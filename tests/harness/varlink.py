@@ -26,7 +26,7 @@ class ConnectionLost(Exception):
     """The daemon hung up in the middle of a call."""
 
 
-def _become(user):
+def become(user):
     """Takes a user's identity for good: supplementary groups, gid, uid. A number is a uid that has no
     name."""
     if isinstance(user, int):
@@ -78,7 +78,7 @@ class Varlink:
             os.closerange(3, theirs.fileno())  # else we would keep other connections open
             os.closerange(theirs.fileno() + 1, 4096)
             try:
-                _become(user)
+                become(user)
                 sock = _connect(self.path)
                 socket.send_fds(theirs, [b"ok"], [sock.fileno()])
                 sock.close()
