@@ -1,6 +1,7 @@
-/* hook: see hook.h. SESSJWT_TEST_HOOKS=NAME[:N]=kill|stop[,…]: at the N-th (first) time that the point is
- * reached, the process gets SIGKILL or SIGSTOP. NAME@OTHER[:N]: when NAME is next reached after the N-th time
- * of OTHER, whatever turns of its own the daemon has had before. Compiled to nothing in the product. */
+/* hook: see hook.h. SESSJWT_TEST_HOOKS=NAME[:N]=kill|stop|wait[,…]: at the N-th (first) time that the point
+ * is reached, the process gets SIGKILL or SIGSTOP, or the thread that is there waits for half a second.
+ * NAME@OTHER[:N]: when NAME is next reached after the N-th time of OTHER, whatever turns of its own the daemon
+ * has had before. Compiled to nothing in the product. */
 #include "daemon/hook.h"
 
 #ifdef SESSJWT_TEST_HOOKS
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HOOKS_MAX 16
 
@@ -74,6 +76,10 @@ void hook_reach(const char *name) {
                 if (!hook_is_due(&hooks[i], name))
                         continue;
                 fprintf(stderr, "hook %s: %s\n", name, hooks[i].action);
+                if (strcmp(hooks[i].action, "wait") == 0) {
+                        usleep(500000);
+                        continue;
+                }
                 /* To this thread, which then goes no step further: another one would stop it later. */
                 raise(strcmp(hooks[i].action, "stop") == 0 ? SIGSTOP : SIGKILL);
         }

@@ -29,6 +29,7 @@ void server_take_done(struct server *server) {
                         latency_note(&server->service.statistics.turns, change->turn_took);
                 change->done(change, server);
         }
+        server_go_on_with_names(server); /* those that waited for what has been told now */
         server_find_expiry(server);
         server_release_indices(server);
         if (turn_has_failed(server->turn) && !server->is_stopping) {

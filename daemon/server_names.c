@@ -53,7 +53,7 @@ static void go_on(struct server *server, struct request *q) {
         q->now = server->now;
         request_begin_reply(q);
         r = server_read(server, q, q->when_known);
-        if (r == API_NAMES_ASKED && q->now.awake < q->waits_until) {
+        if (r == API_AGAIN || (r == API_NAMES_ASKED && q->now.awake < q->waits_until)) {
                 wait_on(server, q);
         } else if (r == API_USER_GONE) {
                 end_gone(server, q);

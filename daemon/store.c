@@ -55,6 +55,10 @@ int store_begin_read(struct store *store, struct store_txn **ret) {
         return 0;
 }
 
+uint64_t store_sees(const struct store_txn *txn) {
+        return mdb_txn_id(txn->mdb);
+}
+
 static int begin_write(struct store *store, struct store_txn *turn, struct store_txn **ret) {
         struct store_txn *txn;
         int r;

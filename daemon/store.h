@@ -61,6 +61,9 @@ int store_commit(struct store_txn **txn);
 /* Ends a read, undoes a write; NULL is fine. */
 void store_abort(struct store_txn **txn);
 
+/* The number of the last transaction that a read sees. */
+uint64_t store_sees(const struct store_txn *txn);
+
 /* Frees what readers killed -9 still pin; at start and on a timer. */
 int store_check_readers(struct store *store);
 

@@ -32,8 +32,11 @@ struct turn {
         pthread_cond_t posted;
         struct queue lanes[_LANE_MAX];
         struct queue done;
+        uint64_t done_transaction; /* that the last of them were committed in */
         bool stopping;
         bool failed;
+
+        uint64_t taken_transaction; /* loop thread */
 };
 
 static void queue_init(struct queue *queue) {
@@ -178,44 +181,53 @@ static void fail_from(struct change *change) {
                 fail_change(change, -EIO);
 }
 
+/* At once behind their commit: what is committed can be seen, and is to be told before it is seen. */
+static void hand_back(struct turn *turn, struct queue *changes) {
+        uint64_t transaction = 0;
+
+        (void) store_last_transaction(turn->store, &transaction);
+        pthread_mutex_lock(&turn->mutex);
+        if (transaction > turn->done_transaction)
+                turn->done_transaction = transaction;
+        queue_move(changes, &turn->done, SIZE_MAX);
+        (void) eventfd_write(turn->fd, 1);
+        pthread_mutex_unlock(&turn->mutex);
+}
+
 /* After a turn that found no space: each change alone, so that those that need little (ends) still go
  * through, without history, which must not cost them their place. Those before a failed commit were kept, and
  * are told so. */
-static bool run_one_by_one(struct turn *turn, struct change *batch) {
-        for (struct change *change = batch, *next; change; change = next) {
-                int r;
+static int run_one_by_one(struct turn *turn, struct queue *batch) {
+        struct change *change;
+        int r = 0;
 
-                next = change->next;
-                change->next = NULL;
+        while (r >= 0 && (change = queue_take(batch))) {
+                struct queue alone;
+
+                queue_init(&alone);
+                queue_add(&alone, change);
                 r = run_batch(turn, change, WITHOUT_HISTORY);
-                change->next = next;
-                if (r == -ENOSPC)
-                        fail_change(change, -ENOSPC);
-                else if (r < 0) {
-                        fail_from(change);
-                        return false;
-                }
+                if (r < 0)
+                        fail_change(change, r == -ENOSPC ? r : -EIO);
+                r = r == -ENOSPC ? 0 : r;
+                hand_back(turn, &alone);
         }
-        return true;
+        return r;
 }
 
 /* Whether the store still takes commits. */
-static bool run_turn(struct turn *turn, struct change *batch) {
-        int r = run_batch(turn, batch, WITH_HISTORY);
-
-        if (r == -ENOSPC)
-                return run_one_by_one(turn, batch);
-        if (r < 0)
-                fail_from(batch);
-        return r >= 0;
-}
-
-static bool run_timed_turn(struct turn *turn, struct change *batch) {
+static bool run_turn(struct turn *turn, struct queue *batch) {
         usec_t begun = clock_now().awake;
-        bool ok = run_turn(turn, batch);
+        int r = run_batch(turn, batch->head, WITH_HISTORY);
 
-        batch->turn_took = clock_now().awake - begun;
-        return ok;
+        batch->head->turn_took = clock_now().awake - begun;
+        if (r == -ENOSPC)
+                r = run_one_by_one(turn, batch);
+        if (r < 0)
+                fail_from(batch->head);
+        if (batch->head)
+                hand_back(turn, batch);
+        return r >= 0;
 }
 
 static void *turn_thread(void *userdata) {
@@ -236,12 +248,13 @@ static void *turn_thread(void *userdata) {
                 queue_move_one_a_uid(&turn->lanes[LANE_PUBLIC], &batch);
                 pthread_mutex_unlock(&turn->mutex);
 
-                ok = run_timed_turn(turn, batch.head);
+                ok = run_turn(turn, &batch);
 
                 pthread_mutex_lock(&turn->mutex);
-                turn->failed |= !ok;
-                queue_move(&batch, &turn->done, SIZE_MAX);
-                (void) eventfd_write(turn->fd, 1);
+                if (!ok) {
+                        turn->failed = true;
+                        (void) eventfd_write(turn->fd, 1);
+                }
         }
         pthread_mutex_unlock(&turn->mutex);
         return NULL;
@@ -255,6 +268,8 @@ int turn_new(struct store *store, struct turn **ret) {
                 return -ENOMEM;
         turn->store = store;
         turn->joined = true;
+        (void) store_last_transaction(store, &turn->done_transaction);
+        turn->taken_transaction = turn->done_transaction;
         for (size_t i = 0; i < _LANE_MAX; i++)
                 queue_init(&turn->lanes[i]);
         queue_init(&turn->done);
@@ -313,8 +328,13 @@ struct change *turn_take_done(struct turn *turn) {
         pthread_mutex_lock(&turn->mutex);
         head = turn->done.head;
         queue_init(&turn->done);
+        turn->taken_transaction = turn->done_transaction;
         pthread_mutex_unlock(&turn->mutex);
         return head;
+}
+
+uint64_t turn_taken(const struct turn *turn) {
+        return turn->taken_transaction;
 }
 
 bool turn_has_failed(struct turn *turn) {

@@ -49,6 +49,10 @@ int turn_fd(const struct turn *turn);
 void turn_post(struct turn *turn, struct change *change);
 /* The changes that are done, oldest first, linked by next; NULL if none. */
 struct change *turn_take_done(struct turn *turn);
+/* The store's last transaction whose changes have been taken, or that was there before the first. A read that
+ * sees a later one sees what nobody has been told of yet: it is on its way, and waits for no disk. Loop
+ * thread. */
+uint64_t turn_taken(const struct turn *turn);
 
 /* The store failed a commit for another reason than space: it takes no more writes, the daemon must end
  * and start afresh. */

@@ -126,6 +126,31 @@ static void test_nothing_is_done_before_its_commit(void **state) {
         free_effects(&work, 1);
 }
 
+static void test_a_read_that_sees_what_was_not_taken_yet_can_tell(void **state) {
+        struct stage *s = *state;
+        struct work gate, work = { .opens = 1 };
+        struct store_txn *txn = NULL;
+        uint64_t before = turn_taken(s->turn);
+
+        stage_hold(s, &gate);
+        post(s, &work, LANE_LOGIN, 0);
+        stage_go(s);
+        wait_readable(turn_fd(s->turn));
+        while (turn_taken(s->turn) == before) {
+                assert_int_equal(store_begin_read(s->store.store, &txn), 0);
+                if (store_sees(txn) > before) { /* committed: it is on its way */
+                        assert_int_equal(turn_taken(s->turn), before);
+                        store_abort(&txn);
+                        take_done(s, 2);
+                }
+                store_abort(&txn);
+        }
+        assert_int_equal(store_begin_read(s->store.store, &txn), 0);
+        assert_int_equal(store_sees(txn), turn_taken(s->turn));
+        store_abort(&txn);
+        free_effects(&work, 1);
+}
+
 static void test_stopping_runs_what_was_posted_and_may_be_repeated(void **state) {
         struct stage *s = *state;
         struct work *works = calloc(200, sizeof(*works));
@@ -410,6 +435,7 @@ int main(void) {
                 turn_test(test_a_flood_of_ends_does_not_hold_back_a_login),
                 turn_test(test_more_logins_than_a_turn_takes_are_all_run_in_order),
                 turn_test(test_nothing_is_done_before_its_commit),
+                turn_test(test_a_read_that_sees_what_was_not_taken_yet_can_tell),
                 turn_test(test_stopping_runs_what_was_posted_and_may_be_repeated),
                 turn_test(test_a_failing_change_undoes_only_itself_and_has_no_effects),
                 turn_test(test_an_outcome_keeps_what_was_put),
