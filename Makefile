@@ -83,8 +83,9 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/
 REPLAYS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 INTEROP    := $(patsubst tests/interop/%.c,$(B)/tests/interop/%,$(wildcard tests/interop/*.c))
 HARNESS    := $(patsubst tests/harness/%.c,$(B)/tests/harness/%,$(wildcard tests/harness/*.c))
+HARNESS    += $(B)/tests/soak/store_look $(B)/tests/soak/verify_lines
 
-.PHONY: all help clean deps check check-unit test-build bench demo install deb format
+.PHONY: all help clean deps check check-unit test-build bench soak demo install deb format
 all: $(PRODUCT) ## build everything into build/
 
 help: ## list the targets
@@ -193,6 +194,16 @@ $(B)/tests/harness/verify_file: tests/harness/verify_file.c $(B)/contract.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/contract.a $(LIBS_openssl)
 
+$(B)/tests/soak/store_look: tests/soak/store_look.c $(B)/daemon.a $(B)/contract.a
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/daemon.a $(B)/contract.a $(LIBS_daemon)
+
+$(B)/tests/soak/verify_lines: tests/soak/verify_lines.c $(LIBRARY)
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< -L$(B) -lsessjwt -Wl,-rpath,$(abspath $(B))
+
 # Our rooms as another implementation's client and server meet them.
 $(B)/tests/interop/certification: tests/interop/certification.c $(B)/client/libsessjwt_wire.o \
 		$(B)/daemon.a $(B)/contract.a
@@ -247,6 +258,12 @@ bench: ## measure everything beside what people would use instead; ROWS=pattern:
 	@.ci/deps --ensure packages bench-packages
 	@+$(MAKE) --no-print-directory -j$$(nproc) bench-build
 	@SESSJWT_BUILD=$(B) tests/bench/run.py $(ROWS)
+
+soak: test-build ## kill the daemon 500 times under a crowd; KILLS=, SEED=
+	$(Q)rm -f $(B)/tests/soak/figures
+	$(Q)FIGURES=$(abspath $(B))/tests/soak/figures KILLS=$(or $(KILLS),500) SEED=$(SEED) \
+		python3 tests/harness/run_file.py tests/soak/soak.py; \
+		status=$$?; cat $(B)/tests/soak/figures; exit $$status
 
 deps: ## install the Debian packages listed in .ci/packages
 	@.ci/deps --install
