@@ -1,7 +1,7 @@
-/* hook: see hook.h. SESSJWT_TEST_HOOKS=NAME[:N]=kill|stop|wait[,…]: at the N-th (first) time that the point
- * is reached, the process gets SIGKILL or SIGSTOP, or the thread that is there waits for half a second.
- * NAME@OTHER[:N]: when NAME is next reached after the N-th time of OTHER, whatever turns of its own the daemon
- * has had before. Compiled to nothing in the product. */
+/* hook: see hook.h. SESSJWT_TEST_HOOKS=NAME[:N]=kill|stop|wait[,…]: at the N-th (first) time that the
+ * point is reached, the process gets SIGKILL or SIGSTOP, or the thread that is there waits for half a second.
+ * NAME@OTHER[:N]: when NAME is next reached after the N-th time of OTHER, whatever turns of its own the
+ * daemon has had before. Compiled to nothing in the product. */
 #include "daemon/hook.h"
 
 #ifdef SESSJWT_TEST_HOOKS

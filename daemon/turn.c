@@ -182,13 +182,14 @@ static void fail_from(struct change *change) {
 }
 
 /* At once behind their commit: what is committed can be seen, and is to be told before it is seen. */
-static void hand_back(struct turn *turn, struct queue *changes) {
+static void hand_back(struct turn *turn, struct queue *changes, bool failed) {
         uint64_t transaction = 0;
 
         (void) store_last_transaction(turn->store, &transaction);
         pthread_mutex_lock(&turn->mutex);
         if (transaction > turn->done_transaction)
                 turn->done_transaction = transaction;
+        turn->failed |= failed;
         queue_move(changes, &turn->done, SIZE_MAX);
         (void) eventfd_write(turn->fd, 1);
         pthread_mutex_unlock(&turn->mutex);
@@ -210,13 +211,12 @@ static int run_one_by_one(struct turn *turn, struct queue *batch) {
                 if (r < 0)
                         fail_change(change, r == -ENOSPC ? r : -EIO);
                 r = r == -ENOSPC ? 0 : r;
-                hand_back(turn, &alone);
+                hand_back(turn, &alone, r < 0);
         }
         return r;
 }
 
-/* Whether the store still takes commits. */
-static bool run_turn(struct turn *turn, struct queue *batch) {
+static void run_turn(struct turn *turn, struct queue *batch) {
         usec_t begun = clock_now().awake;
         int r = run_batch(turn, batch->head, WITH_HISTORY);
 
@@ -226,8 +226,7 @@ static bool run_turn(struct turn *turn, struct queue *batch) {
         if (r < 0)
                 fail_from(batch->head);
         if (batch->head)
-                hand_back(turn, batch);
-        return r >= 0;
+                hand_back(turn, batch, r < 0);
 }
 
 static void *turn_thread(void *userdata) {
@@ -236,7 +235,6 @@ static void *turn_thread(void *userdata) {
         pthread_mutex_lock(&turn->mutex);
         for (;;) {
                 struct queue batch;
-                bool ok;
 
                 while (turn_is_idle(turn) && !turn->stopping)
                         pthread_cond_wait(&turn->posted, &turn->mutex);
@@ -248,13 +246,9 @@ static void *turn_thread(void *userdata) {
                 queue_move_one_a_uid(&turn->lanes[LANE_PUBLIC], &batch);
                 pthread_mutex_unlock(&turn->mutex);
 
-                ok = run_turn(turn, &batch);
+                run_turn(turn, &batch);
 
                 pthread_mutex_lock(&turn->mutex);
-                if (!ok) {
-                        turn->failed = true;
-                        (void) eventfd_write(turn->fd, 1);
-                }
         }
         pthread_mutex_unlock(&turn->mutex);
         return NULL;

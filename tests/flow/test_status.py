@@ -146,28 +146,6 @@ def test_the_same_holds_for_logout_eviction_and_an_end_of_all():
         assert_refused_since(loops, each, moment)
 
 
-def is_listed(reader, sid):
-    """Whether a caller is told that it lives."""
-    rows = reader.call("ListSessions", user="alice")["sessions"]
-    return sid in [row["sessionId"] for row in rows if row["state"] == "live"]
-
-
-def test_nobody_reads_of_an_end_before_verifiers_know_of_it():
-    """A login evicts; the writer waits behind its commit, and another caller looks."""
-    daemon = start(CALM + "max_sessions = 2\n", hooks="after-commit@login-taken:3=wait")
-    logins = [log_in(), log_in()]
-    loop = VerifyLoop(host, daemon, [mint(daemon, login) for login in logins])
-    loop.wait_calls(1000)
-    third, reader = frame.Module(daemon), Varlink(daemon)
-    later(third.close)
-    third.send(frame.request(user="alice"))
-    daemon.wait_for_log("hook after-commit: wait")
-    assert not is_listed(reader, logins[0].sid), "it was committed"
-    assert loop.answer(loop.tokens[0]) == REVOKED
-    assert is_listed(reader, logins[1].sid) and loop.answer(loop.tokens[1]) == 0
-    assert third.read().outcome == frame.OK
-
-
 def test_the_same_holds_across_a_crash_and_a_restart():
     daemon = start()
     stays, goes, dies = log_in(), log_in(), log_in("bob")

@@ -220,9 +220,11 @@ class CrashLoop:
         ended = {key[1] for key, _values in self.facts.items()
                  if key[0] == "session" and self.facts.is_surely(key, None)}
         self._check_list(person, rows, ended)
-        known = {login.sid for login in person.logins + person.over}
+        known = {login.sid: login for login in person.logins + person.over}
         opening = {leader.pid: (device, leader) for device, leader in person.opening}
         for row in rows:
+            if row["sessionId"] in known:
+                person.ids[known[row["sessionId"]].device] = row["deviceId"]
             if row["sessionId"] in known or row["state"] != "live":
                 continue
             if row["leader"] not in opening:
@@ -230,6 +232,7 @@ class CrashLoop:
                 continue
             device, leader = opening.pop(row["leader"])
             person.adopt(Login(row["sessionId"], device, leader))
+            person.ids[device] = row["deviceId"]
         for _device, leader in opening.values():
             leader.kill(signal.SIGKILL)
         person.opening.clear()
@@ -266,7 +269,7 @@ class CrashLoop:
             try:
                 person.trade(login)
             except Refused as error:
-                self.violation(f"a refresh of {login.sid} that was not answered cannot be tried again: {error}")
+                self.violation(f"a refresh of {login.sid} that was lost cannot be tried again: {error}")
         person.hang_up()
 
     # ---- history -------------------------------------------------------------------------------------------

@@ -327,27 +327,29 @@ class Person:
 
     # ---- life --------------------------------------------------------------------------------------------
 
-    def _of_a_login(self):
-        wishes = [(self.mint, 8), (self.issue, 3), (self.trade, 8), (self.log_out, 4), (self.revoke, 4),
-                  (self.die, 2), (self.rename, 3), (self.block, 1), (self.forget, 1)]
-        self.rng.choices([wish for wish, _weight in wishes], [weight for _wish, weight in wishes])[0](
-            self.rng.choice(self.logins))
+    def _wishes(self):
+        """What he can do now, and how often he wants it."""
+        for wish, weight in ((self.mint, 8), (self.issue, 4), (self.trade, 12), (self.log_out, 4),
+                             (self.revoke, 4), (self.die, 2), (self.rename, 3), (self.block, 1),
+                             (self.forget, 1)):
+            if self.logins:
+                yield weight, lambda wish=wish: wish(self.rng.choice(self.logins))
+        yield 3 if self.is_locked else 20, self.log_in
+        if len(self.logins) < SESSIONS_MAX:
+            yield 4, self.log_in_often
+        if self.blocked:
+            yield 8, self.unblock
+        yield (20, self.unlock) if self.is_locked else (1, self.lock)
+        if self.ids:
+            yield 1, self.reset
 
     def step(self):
         """One thing that he does."""
-        chance = self.rng.random()
-        if self.is_locked and chance < 0.5:
-            self.unlock()
-        elif self.blocked and chance < 0.15:
-            self.unblock()
-        elif chance < 0.18:
-            self.lock() if chance < 0.155 and not self.is_locked else self.reset() if chance > 0.17 else None
-        elif chance < 0.25:
-            self.log_in_often() if len(self.logins) < SESSIONS_MAX - 3 else None
-        elif chance < 0.50 or not self.logins:
-            self.log_in() if len(self.logins) < SESSIONS_MAX else None
+        weights, wishes = zip(*self._wishes())
+        if len(self.logins) > SESSIONS_MAX:
+            self.log_out(self.logins[0])
         else:
-            self._of_a_login()
+            self.rng.choices(wishes, weights)[0]()
 
     def live(self, is_over):
         """Steps until the daemon is gone, or is_over()."""

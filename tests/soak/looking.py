@@ -1,5 +1,5 @@
-"""looking: two programs of the soak, each in a process of its own: what is in a store, and what libsessjwt says
-of tokens."""
+"""looking: two programs of the soak, each in a process of its own: what is in a store, and what libsessjwt
+says of tokens."""
 import pathlib
 import shutil
 import subprocess

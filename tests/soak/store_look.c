@@ -5,11 +5,11 @@
  *   check ok | check WHAT IS WRONG          store_check
  *   seen ok | seen behind | seen nothing    whether the file beside the store has seen a later one
  *   page ok | page WHERE IT DISAGREES
- *   session SID STATE STATUS-INDEX LEADER COUNTER DEVICE USER    COUNTER is of its refresh tokens
+ *   session SID STATE STATUS-INDEX LEADER COUNTER DEVICE USER    COUNTER of its refresh tokens
  *   device ID STATE USER NAME
  *   lock USER KIND        account USER RESET-AT        key KID        event KIND SID USER
  *
- * --break SID in STATE_DIR: takes away what finds that session by its sid, so that a test can see it found. */
+ * --break SID in STATE_DIR: takes away what finds that session by its sid, for a test to see it found. */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
