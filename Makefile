@@ -83,7 +83,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/
 REPLAYS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 INTEROP    := $(patsubst tests/interop/%.c,$(B)/tests/interop/%,$(wildcard tests/interop/*.c))
 HARNESS    := $(patsubst tests/harness/%.c,$(B)/tests/harness/%,$(wildcard tests/harness/*.c))
-HARNESS    += $(B)/tests/soak/store_look $(B)/tests/soak/verify_lines
+HARNESS    += $(addprefix $(B)/tests/soak/,store_look verify_lines record.so)
 
 .PHONY: all help clean deps check check-unit test-build bench soak demo install deb format
 all: $(PRODUCT) ## build everything into build/
@@ -199,6 +199,11 @@ $(B)/tests/soak/store_look: tests/soak/store_look.c $(B)/daemon.a $(B)/contract.
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/daemon.a $(B)/contract.a $(LIBS_daemon)
 
+$(B)/tests/soak/record.so: tests/soak/record.c
+	$(call say,TEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -shared -o $@ $< -ldl
+
 $(B)/tests/soak/verify_lines: tests/soak/verify_lines.c $(LIBRARY)
 	$(call say,TEST,$<)
 	@mkdir -p $(@D)
@@ -259,9 +264,9 @@ bench: ## measure everything beside what people would use instead; ROWS=pattern:
 	@+$(MAKE) --no-print-directory -j$$(nproc) bench-build
 	@SESSJWT_BUILD=$(B) tests/bench/run.py $(ROWS)
 
-soak: test-build ## kill the daemon 500 times under a crowd; KILLS=, SEED=
+soak: test-build ## a crowd on a daemon that is killed 500 times, and loses power 5000 times; KILLS=, SEED=
 	$(Q)rm -f $(B)/tests/soak/figures
-	$(Q)FIGURES=$(abspath $(B))/tests/soak/figures KILLS=$(or $(KILLS),500) SEED=$(SEED) \
+	$(Q)FIGURES=$(abspath $(B))/tests/soak/figures KILLS=$(KILLS) SEED=$(SEED) \
 		python3 tests/harness/run_file.py tests/soak/soak.py; \
 		status=$$?; cat $(B)/tests/soak/figures; exit $$status
 

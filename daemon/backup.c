@@ -117,6 +117,13 @@ static int find_size(int dir, const char *name, uint64_t *ret) {
         return 0;
 }
 
+/* The name, and that of the folder, which the first backup has made. */
+static int sync_names(int dir) {
+        _cleanup_(cleanup_close) int parent = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return parent < 0 || fsync(dir) < 0 || fsync(parent) < 0 ? -errno : 0;
+}
+
 /* It gets its name when it is whole and durable, and never another's: link(2) replaces nothing. */
 static int give_name(struct backup *backup, int dir) {
         const char *name = backup->made.name;
@@ -129,12 +136,10 @@ static int give_name(struct backup *backup, int dir) {
                 return errno == EEXIST ? BACKUP_EXISTS : -errno;
         HOOK("backup-named");
         (void) unlinkat(dir, TEMPORARY_NAME, 0);
-        if (fsync(dir) < 0) {
-                r = -errno;
+        r = sync_names(dir);
+        if (r < 0)
                 (void) unlinkat(dir, name, 0);
-                return r;
-        }
-        return 0;
+        return r;
 }
 
 static int make_backup(struct backup *backup) {

@@ -24,6 +24,8 @@
 /* Room to grow for further databases; LMDB asks for the number before it opens. */
 #define DATABASES_MAX 16
 
+#define MADE_NAME ".made"
+
 static const char *const database_names[_DB_MAX] = {
         [DB_USER] = "user",
         [DB_SID] = "sid",
@@ -153,6 +155,12 @@ static int open_databases(struct store_txn *txn) {
         return 0;
 }
 
+/* A process that was killed may have left in memory, for all to read, what it had not synced: whoever answers
+ * by that would lose it with the power. */
+static int sync_what_is_there(struct store *store) {
+        return store_error(mdb_env_sync(store->env, 1));
+}
+
 static int open_schema(struct store *store) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         int r;
@@ -184,34 +192,6 @@ static struct store *new_store(void) {
         store->lock_fd = store->seen_fd = -1;
         store->reader = (struct store_txn){ .store = store, .kind = TXN_READ };
         return store;
-}
-
-int store_open(const char *dir, size_t map_size, struct store **ret, pid_t *ret_holder) {
-        _cleanup_(store_close) struct store *store = new_store();
-        _cleanup_(cleanup_close) int dir_fd = -1;
-        int r;
-
-        if (!store)
-                return -ENOMEM;
-        r = store_open_dir(dir, &dir_fd);
-        if (!r)
-                r = store_lock_dir(dir_fd, &store->lock_fd, ret_holder);
-        if (!r)
-                r = open_env(store, dir, map_size ? map_size : MAP_SIZE_DEFAULT, 0);
-        if (!r)
-                r = open_schema(store);
-        if (!r)
-                r = store_open_seen(store, dir_fd);
-        if (!r)
-                r = fsync(dir_fd) < 0 ? -errno : 0;
-        if (!r)
-                r = store_check_readers(store);
-        if (!r)
-                r = open_reader(store);
-        if (r)
-                return r;
-        *ret = TAKE(store);
-        return 0;
 }
 
 /* ---- a store in one file ---- */
@@ -267,6 +247,66 @@ int store_open_file(const char *path, struct store **ret) {
 
 int store_make_file(const char *path, struct store **ret) {
         return open_file(path, MDB_NOSYNC, true, ret);
+}
+
+/* ---- a store in a folder ---- */
+
+/* Under another name until it is whole and durable: LMDB makes a store in place, and one in which the power
+ * was lost meanwhile it calls none. */
+static int make_data(const char *dir, int dir_fd) {
+        _cleanup_(store_close) struct store *store = NULL;
+        _cleanup_(cleanup_free) char *path = NULL;
+        struct stat st;
+        int r;
+
+        if (fstatat(dir_fd, DATA_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_size > 0 : errno != ENOENT)
+                return 0; /* what it is, is for LMDB to say */
+        if (unlinkat(dir_fd, MADE_NAME, 0) < 0 && errno != ENOENT)
+                return -errno;
+        if (asprintf(&path, "%s/" MADE_NAME, dir) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        r = store_make_file(path, &store);
+        if (!r)
+                r = store_error(mdb_env_sync(store->env, 1));
+        if (!r && renameat(dir_fd, MADE_NAME, dir_fd, DATA_NAME) < 0)
+                r = -errno;
+        if (r)
+                (void) unlinkat(dir_fd, MADE_NAME, 0);
+        return r;
+}
+
+int store_open(const char *dir, size_t map_size, struct store **ret, pid_t *ret_holder) {
+        _cleanup_(store_close) struct store *store = new_store();
+        _cleanup_(cleanup_close) int dir_fd = -1;
+        int r;
+
+        if (!store)
+                return -ENOMEM;
+        r = store_open_dir(dir, &dir_fd);
+        if (!r)
+                r = store_lock_dir(dir_fd, &store->lock_fd, ret_holder);
+        if (!r)
+                r = make_data(dir, dir_fd);
+        if (!r)
+                r = open_env(store, dir, map_size ? map_size : MAP_SIZE_DEFAULT, 0);
+        if (!r)
+                r = sync_what_is_there(store);
+        if (!r)
+                r = open_schema(store);
+        if (!r)
+                r = store_open_seen(store, dir_fd);
+        if (!r)
+                r = fsync(dir_fd) < 0 ? -errno : 0;
+        if (!r)
+                r = store_check_readers(store);
+        if (!r)
+                r = open_reader(store);
+        if (r)
+                return r;
+        *ret = TAKE(store);
+        return 0;
 }
 
 /* ---- a store that we cannot read ---- */

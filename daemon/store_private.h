@@ -70,6 +70,8 @@ struct store {
         struct store_txn reader; /* kept between reads, with its slot in the reader table */
 };
 
+#define DATA_NAME "data.mdb" /* as LMDB has it */
+
 /* ---- store_folder: the folder, and the lock that goes with it ---- */
 int store_open_dir(const char *dir, int *ret_fd);
 int store_lock_dir(int dir_fd, int *ret_fd, pid_t *ret_holder);

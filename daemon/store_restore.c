@@ -16,7 +16,6 @@
 #include "daemon/hook.h"
 
 #define TEMPORARY_NAME ".restored"
-#define DATA_NAME      "data.mdb"
 
 /* Of our own, so that nobody changes it while it is looked at. */
 static int copy_bytes(int dir_fd, int file_fd) {

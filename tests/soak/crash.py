@@ -7,19 +7,21 @@ import threading
 import time
 
 from harness import Clock, Daemon, DaemonFailed, NotInTime, eventually, processes
-from .calling import Client, Gone, Leader, Refused
+from . import power
+from .calling import Client, Gone, Refused
 from .crowd import Login, Person
 from .facts import Facts
 from .looking import ENDS, Checker, StoreLook
 
 ISSUER = "https://soak.example"
+LIMITS = {"anna": 1, "bert": 1, "cleo": 2, "dora": 2, "emil": 3, "finn": 0}
 CONFIG = f"""\
 [token]
 issuer = {ISSUER}
 [history]
 history_size = 20000
-"""
-LIMITS = {"anna": 1, "bert": 1, "cleo": 2, "dora": 2, "emil": 3, "finn": 0}
+""" + "".join(f"[policy {name}]\nusers = {name}\nmax_devices = {limit}\naccess_ttl = 1d\n"
+              for name, limit in LIMITS.items())
 POINTS = {
     "commit": ("login-taken", "before-commit", "after-commit"),
     "byte": ("before-status", "after-status"),
@@ -28,23 +30,20 @@ POINTS = {
     "random": None,
     "start": None,
 }
-
-
-def _config():
-    policies = "".join(f"[policy {name}]\nusers = {name}\nmax_devices = {limit}\naccess_ttl = 1d\n"
-                       for name, limit in LIMITS.items())
-    return CONFIG + policies
+POINTS_RECORDED = ("random", "commit", "sync", "reply", "sync", "start")
 
 
 class CrashLoop:
     """The daemon, the crowd, and what they were told. seed: all that is chosen by chance, but for the time
-    that things take. environment: SESSJWT_TEST_… of the daemon."""
+    that things take. log: its writes and what was told are recorded there, for power.PowerLoss."""
 
-    def __init__(self, host, seed, **environment):
+    def __init__(self, host, seed, log=None):
         self.host, self.seed, self.rng = host, seed, random.Random(seed)
         self.clock = Clock(host.dir / "soak-clock")
-        self.daemon = Daemon(host, _config(), clock=self.clock, environment=environment)
-        self.facts = Facts()
+        self.daemon = Daemon(host, CONFIG, clock=self.clock)
+        if log:
+            self.daemon.environment = power.environment(log, self.daemon.state_dir)
+        self.facts, self._is_recorded = Facts(power.journal(log) if log else None), bool(log)
         self.violations, self.operations, self.kills = [], collections.Counter(), collections.Counter()
         self.longest_start = 0.0
         self.round = 0
@@ -85,9 +84,8 @@ class CrashLoop:
 
     # ---- a round -------------------------------------------------------------------------------------------
 
-    def run(self, kills):
-        """So many kills."""
-        points = list(POINTS)
+    def run(self, kills, points=tuple(POINTS)):
+        """So many kills, at each of the points in its turn."""
         for _ in range(kills):
             self.round += 1
             point = points[self.round % len(points)]
@@ -100,7 +98,10 @@ class CrashLoop:
         self.daemon.stop()
 
     def _live_until_killed(self, point):
-        if POINTS[point]:
+        if point == "sync":
+            self.daemon.stop()
+            self.daemon.start(RECORD_DIE=str(self.rng.randint(1, 40)))
+        elif POINTS[point]:
             name = self.rng.choice(POINTS[point])
             self.daemon.stop()
             self._start(f"{name}:{self.rng.randint(1, 40)}=kill")
@@ -117,7 +118,7 @@ class CrashLoop:
                 thread.join()
 
     def _kill(self, point):
-        if not POINTS[point]:
+        if point in ("random", "start"):
             time.sleep(self.rng.uniform(0.01, 0.2))  # the instant is what is chosen: nothing is waited for
         else:
             try:
@@ -207,6 +208,8 @@ class CrashLoop:
         if view.seen() == "behind":
             self.violation("the store is taken for an older copy")
         self._check_facts(view, root)
+        if self._is_recorded:
+            self._back_up(root)
         self._check_tokens("after the restart")
         self._check_history(root)
         for person in self.people:
@@ -240,6 +243,7 @@ class CrashLoop:
     def _check_facts(self, view, root):
         actual = view.facts()
         rows = root.call("ListDevices", all=True)
+        actual |= {("backup", path.name): "whole" for path in self.daemon.state_dir.glob("backups/*")}
         actual |= {("device", row["deviceId"]): row["state"] for row in rows["devices"]}
         actual |= {("name", row["deviceId"]): row["name"] for row in rows["devices"]}
         for text in self.facts.broken(actual):
@@ -247,6 +251,11 @@ class CrashLoop:
         self.facts.settle(actual)
         for person in self.people:
             self._settle(person, actual)
+
+    def _back_up(self, root):
+        name = f"round-{self.round}"
+        root.call("Backup", name=name)
+        self.facts.set(("backup", name), "whole")
 
     def _settle(self, person, actual):
         """Person and daemon agree again on what has happened."""
@@ -256,6 +265,8 @@ class CrashLoop:
         order = sorted(person.logins, key=lambda login: login.sid)
         person.logins[:] = order
         states = {device: actual.get(("device", device_id)) for device, device_id in person.ids.items()}
+        for device, device_id in person.ids.items():
+            self.facts.set(("device", device_id), states[device])
         person.blocked = {device for device, state in states.items() if state == "blocked"}
         person.is_locked = actual.get(("lock", person.name)) == "admin"
         for login in person.logins:

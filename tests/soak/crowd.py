@@ -129,7 +129,7 @@ class Person:
             self.facts.may(("device", self.ids[device]), "blocked" if device in self.blocked else "known")
         return leader
 
-    def _is_in(self, device, leader, reply):
+    def _is_in(self, device, leader, reply, may_be_over=False):
         """What the answer to an open means; the login, or None if it was denied as it had to be."""
         self.opening.remove((device, leader))
         self.crowd.count("open" if reply.outcome == frame.OK else "denied")
@@ -140,13 +140,15 @@ class Person:
             return None
         if self.is_locked or device in self.blocked:
             raise Violation(f"{self.name} is let in, and is locked or his device is blocked")
-        return self.adopt(Login(reply.session_id, device, leader))
+        return self.adopt(Login(reply.session_id, device, leader), may_be_over)
 
-    def adopt(self, login):
-        """It is a session."""
+    def adopt(self, login, may_be_over=False):
+        """It is a session, or was one: the login behind it may have been answered first."""
         self.logins.append(login)
-        self.ends[login.sid] = {"killed", "lost"}
-        self.facts.set(("session", login.sid), "live")
+        self.ends[login.sid] = {"killed", "lost"} | {"evicted"} if may_be_over else {"killed", "lost"}
+        self.facts.set_any(("session", login.sid), ["live", None] if may_be_over else ["live"])
+        if may_be_over:
+            self.facts.may(("end", login.sid), "kept")
         self.facts.set(("login", login.sid), "kept")
         self.crowd.check_new(login.sid)
         return login
@@ -182,9 +184,7 @@ class Person:
             leader = self._begin(device)
             asked.append((device, leader, self._ask(device, leader)))
         for device, leader, question in asked:
-            login = self._is_in(device, leader, question.answer())
-            if self.max_devices:
-                self.may_end([login], "evicted")
+            self._is_in(device, leader, question.answer(), may_be_over=bool(self.max_devices))
         self._see_who_is_left()
         for login in self.logins:
             self._learn(login)

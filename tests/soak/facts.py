@@ -21,9 +21,13 @@ class Facts:
 
     def set(self, key, value):
         """It was answered: it is so."""
+        self.set_any(key, [value])
+
+    def set_any(self, key, values):
+        """It was answered: it is one of these (others were asked at the same time)."""
         with self._lock:
-            self._values[key] = frozenset([value])
-            self._journal("is", key, value)
+            self._values[key] = frozenset(values)
+            self._journal("is", key, list(values))
 
     def forget(self, key):
         """Nothing is promised of it any more."""
@@ -33,7 +37,10 @@ class Facts:
 
     def apply(self, word, key, value):
         """One line of a journal."""
-        {"may": self.may, "is": self.set, "forget": lambda name, _value: self.forget(name)}[word](key, value)
+        if word == "forget":
+            self.forget(key)
+        else:
+            (self.may if word == "may" else self.set_any)(key, value)
 
     def allowed(self, key):
         """The values that it may have; None: any."""

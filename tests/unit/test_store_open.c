@@ -56,6 +56,35 @@ static void test_a_process_cannot_open_it_twice_nor_lose_its_lock_by_trying(void
         assert_int_equal(in_child(try_open, f), CHILD_BUSY_UNKNOWN);
 }
 
+/* Makes a file in the store's folder, of so many zeros. */
+static void leave_file(struct fixture *f, const char *name, off_t size) {
+        char path[300];
+        int fd;
+
+        snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(ftruncate(fd, size), 0);
+        close(fd);
+}
+
+/* The power was lost in its first start: what was there is not a store yet. */
+static void test_what_is_left_of_a_store_that_was_not_made_to_the_end_is_no_obstacle(void **state) {
+        struct fixture *f = *state;
+        struct session session = session_of(1, "default", "alice");
+        struct stat st;
+        char path[300];
+
+        store_close(&f->store);
+        leave_file(f, "data.mdb", 0);
+        leave_file(f, ".made", 8192);
+        fixture_reopen(f, FIXTURE_MAP);
+        snprintf(path, sizeof(path), "%s/.made", f->dir);
+        assert_int_equal(stat(path, &st), -1);
+        open_alone(f, &session);
+        assert_found(f, 1, 0);
+}
+
 static void test_its_descriptors_are_not_inherited_by_programs(void **state) {
         struct fixture *f = *state;
         char target[256], path[300];
@@ -246,6 +275,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 store_test(test_a_second_process_is_told_who_has_it),
                 store_test(test_a_process_cannot_open_it_twice_nor_lose_its_lock_by_trying),
+                store_test(test_what_is_left_of_a_store_that_was_not_made_to_the_end_is_no_obstacle),
                 store_test(test_its_descriptors_are_not_inherited_by_programs),
                 store_test(test_folder_and_files_are_their_owners_only),
                 store_test(test_a_folder_that_others_may_write_to_is_refused),
