@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #define IN_SIZE_FIRST 4096
+#define IN_SIZE_BUSY  16384
 #define IN_SIZE_MAX   (MESSAGE_MAX + 1)
 #define OUT_SIZE_MAX  (2 * (REPLY_MAX + 1))
 
@@ -17,7 +18,8 @@ void stream_free(struct stream *stream) {
         *stream = (struct stream){ 0 };
 }
 
-/* Room for more input: what was read moves to the front, then the buffer grows up to its bound. */
+/* Room for more input: what was read moves to the front, then the buffer grows up to its bound; sooner where
+ * the peer has sent more than there was room for, so that many calls take few reads. */
 static int make_room(struct stream *stream) {
         size_t size;
         char *bytes;
@@ -26,10 +28,11 @@ static int make_room(struct stream *stream) {
                 memmove(stream->in.bytes, stream->in.bytes + stream->in.start,
                         stream->in.end - stream->in.start);
                 stream->in.end -= stream->in.start;
+                /* What was given last need not have been looked behind yet. */
                 stream->in.seen -= stream->in.seen < stream->in.start ? stream->in.seen : stream->in.start;
                 stream->in.start = 0;
         }
-        if (stream->in.end < stream->in.size)
+        if (stream->in.end < stream->in.size && !(stream->in.was_filled && stream->in.size < IN_SIZE_BUSY))
                 return 0;
         if (stream->in.size >= IN_SIZE_MAX)
                 return -EMSGSIZE;
@@ -57,6 +60,7 @@ int stream_read(struct stream *stream, int fd) {
         if (n == 0)
                 return 1;
         stream->in.end += (size_t) n;
+        stream->in.was_filled = stream->in.end == stream->in.size;
         return 0;
 }
 
@@ -134,4 +138,8 @@ int stream_flush(struct stream *stream, int fd) {
 
 bool stream_has_output(const struct stream *stream) {
         return stream->out.start < stream->out.end;
+}
+
+size_t stream_output_size(const struct stream *stream) {
+        return stream->out.end - stream->out.start;
 }

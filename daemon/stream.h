@@ -11,6 +11,7 @@ struct stream {
         struct {
                 char *bytes;
                 size_t size, start, end, seen; /* [start, end) is unread; up to seen there is no NUL */
+                bool was_filled;               /* by the last read */
         } in;
         struct {
                 char *bytes;
@@ -36,3 +37,4 @@ int stream_put(struct stream *stream, const char *text, size_t size);
 /* Writes what it can. 0: all is out; 1: the peer must read first; negative errno: it is gone. */
 int stream_flush(struct stream *stream, int fd);
 bool stream_has_output(const struct stream *stream);
+size_t stream_output_size(const struct stream *stream);

@@ -70,6 +70,45 @@ static int read_once(struct line *line) {
 
 /* ---- in ---- */
 
+/* The look may not begin in the middle of the rest of a message. */
+static void test_the_rest_of_a_message_is_looked_through_from_its_start(void **state) {
+        struct line *line = *state;
+
+        peer_says(line, "one\0tw", 6);
+        assert_int_equal(read_once(line), 0);
+        assert_next(line, "one");
+        peer_says(line, "o\0", 2);
+        assert_int_equal(read_once(line), 0);
+        assert_next(line, "two");
+        assert_no_next(line);
+}
+
+static void test_who_sends_more_than_there_is_room_for_gets_more_up_to_a_bound(void **state) {
+        struct line *line = *state;
+        size_t sizes[4];
+
+        for (size_t i = 0; i < 4; i++) {
+                char text[16384];
+
+                memset(text, 'x', sizeof(text));
+                text[sizeof(text) - 1] = '\0';
+                for (size_t k = 100; k < sizeof(text); k += 100)
+                        text[k] = '\0';
+                peer_says(line, text, sizeof(text));
+                while (read_once(line) == 0) {
+                        char *got;
+                        size_t size;
+
+                        while (stream_next(&line->stream, &got, &size))
+                                assert_in_range(size, 82, 100);
+                }
+                sizes[i] = line->stream.in.size;
+        }
+        assert_true(sizes[0] > 4096);
+        assert_int_equal(sizes[2], 16384);
+        assert_int_equal(sizes[3], 16384);
+}
+
 static void test_messages_come_out_one_by_one(void **state) {
         struct line *line = *state;
 
@@ -372,6 +411,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 stream_test(test_messages_come_out_one_by_one),
                 stream_test(test_more_may_be_read_as_soon_as_the_last_message_was_taken),
+                stream_test(test_the_rest_of_a_message_is_looked_through_from_its_start),
+                stream_test(test_who_sends_more_than_there_is_room_for_gets_more_up_to_a_bound),
                 stream_test(test_what_was_said_before_closing_is_still_read),
                 stream_test(test_a_broken_connection_is_an_error),
                 stream_test(test_the_largest_message_is_taken_and_one_byte_more_is_not),
