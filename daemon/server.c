@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ int server_watch(struct server *server, int fd, uint32_t events, enum watch watc
         return epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* ---- signals and timers, by sd-event ---- */
+/* ---- signals, by sd-event ---- */
 
 static void stop(struct server *server) {
         sd_notify(0, "STOPPING=1");
@@ -51,10 +52,6 @@ static void begin_reload(struct server *server) {
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         begin_reload(userdata);
         return 0;
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        return 0; /* it only ends the wait: what is due is looked at in every round */
 }
 
 /* ---- the configuration, again ---- */
@@ -133,15 +130,37 @@ static void run_due(struct server *server) {
         }
 }
 
-static int arm_timer(struct server *server) {
-        struct moment now = clock_now();
-        usec_t due = next_due(server);
-        int r;
+/* How long epoll may wait, in milliseconds, rounded up. It does not count a suspend, but nothing waits longer
+ * than for the next heartbeat. */
+static int wait_msec(const struct server *server, usec_t due) {
+        usec_t msec;
 
-        if (due == USEC_NEVER)
+        if (server->event_is_pending || connections_have_ready(server->connections) ||
+                due <= server->now.boot)
                 return 0;
-        r = sd_event_source_set_time_relative(server->timer, due > now.boot ? due - now.boot : 0);
-        return r < 0 ? r : sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
+        msec = (due - server->now.boot - 1) / 1000 + 1;
+        return due == USEC_NEVER ? -1 : msec > INT_MAX ? INT_MAX : (int) msec;
+}
+
+/* Its signals, the watchdog and logind's bus. It stays armed while we wait: what it is to do makes its
+ * descriptor readable. */
+static int run_sd_event(struct server *server) {
+        int r = server->event_is_pending ? 1 : sd_event_wait(server->event, 0);
+
+        if (r > 0)
+                r = sd_event_dispatch(server->event);
+        if (r >= 0)
+                r = sd_event_prepare(server->event);
+        server->event_is_pending = r > 0;
+        return r < 0 && r != -ESTALE ? r : 0;
+}
+
+/* Nothing in such a round has to do with sd-event, whose turn costs as much as a short call. */
+static bool are_only_peers(const struct epoll_event *events, int n) {
+        for (int i = 0; i < n; i++)
+                if (events[i].data.u64 >> 56 != WATCH_PUBLIC && events[i].data.u64 >> 56 != WATCH_LOGIN)
+                        return false;
+        return n > 0;
 }
 
 /* Logins before all else: a flood on the public socket must not delay them. Then what gives answers, then
@@ -192,16 +211,10 @@ static void handle_events(struct server *server, const struct epoll_event *event
  * iteration, which a busy socket would pay for. */
 static int run_round(struct server *server) {
         struct epoll_event events[EVENTS_PER_ROUND];
-        int r, n;
+        usec_t due = next_due(server);
+        int n;
 
-        r = arm_timer(server);
-        if (r < 0)
-                return r;
-        r = sd_event_prepare(server->event);
-        if (r < 0)
-                return r;
-        n = epoll_wait(server->epoll, events, EVENTS_PER_ROUND,
-                r > 0 || connections_have_ready(server->connections) ? 0 : -1);
+        n = epoll_wait(server->epoll, events, EVENTS_PER_ROUND, wait_msec(server, due));
         if (n < 0 && errno != EINTR)
                 return -errno;
         server->now = clock_now();
@@ -211,11 +224,9 @@ static int run_round(struct server *server) {
         handle_events(server, events, n);
         server_work(server);
         run_due(server);
-        if (r == 0)
-                r = sd_event_wait(server->event, 0);
-        if (r > 0)
-                r = sd_event_dispatch(server->event);
-        return r < 0 && r != -ESTALE ? r : 0;
+        if (due > server->now.boot && !server->event_is_pending && are_only_peers(events, n))
+                return 0;
+        return run_sd_event(server);
 }
 
 /* ---- life ---- */
@@ -241,10 +252,10 @@ int server_open_loop(struct server *server) {
         if (r >= 0)
                 r = sd_event_add_signal(server->event, NULL, SIGHUP, on_reload_signal, server);
         if (r >= 0)
-                r = sd_event_add_time_relative(
-                        server->event, &server->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, server);
-        if (r >= 0)
                 r = sd_event_set_watchdog(server->event, true);
+        if (r >= 0)
+                r = sd_event_prepare(server->event);
+        server->event_is_pending = r > 0;
         return r < 0 ? r : server_watch(server, sd_event_get_fd(server->event), EPOLLIN, WATCH_EVENT, 0);
 }
 
@@ -281,7 +292,6 @@ static void server_close(struct server *server) {
         leaders_free(&server->leaders);
         fdstore_close(&server->fdstore);
         free(server->scratch_reply);
-        sd_event_source_unref(server->timer);
         sd_event_unref(server->event);
         cleanup_close(&server->epoll);
         keyset_free(&server->service.keyset);

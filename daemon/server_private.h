@@ -100,7 +100,7 @@ struct server {
 
         int epoll;
         sd_event *event;
-        sd_event_source *timer;
+        bool event_is_pending; /* it has something to dispatch; else it is armed */
         bool is_stopping;
         int exit_status;
 

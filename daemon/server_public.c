@@ -15,6 +15,7 @@
 #include "daemon/log.h"
 
 #define CHANGE_REPLY_SIZE MESSAGE_MAX
+#define REPLIES_SIZE      16384 /* of calls that came together: that much goes out at once */
 #define IDLE_TIME         (IDLE_CONNECTION_SEC * USEC_PER_SEC)
 #define CALLS_IN_A_ROW    16 /* of one connection, before those of other uids */
 
@@ -288,6 +289,15 @@ static bool round_is_over(const struct server *server) {
         return server->calls == 0 || clock_awake() >= server->work_ends;
 }
 
+/* Replies to calls that came together leave together, unless they are many; what goes on by itself, a list or
+ * a subscription, goes on when its peer has read. As stream_flush. */
+static int flush_some(struct connection *connection) {
+        if (connection->list || connection->subscription ||
+                stream_output_size(&connection->stream) >= REPLIES_SIZE)
+                return stream_flush(&connection->stream, connection->fd);
+        return 0;
+}
+
 /* 0: it waits for its peer, or for the turn; HAS_MORE: it has work left; CALL_AGAIN: for the next round; < 0:
  * it is to be dropped. */
 static int connection_work(struct server *server, struct connection *connection) {
@@ -298,7 +308,7 @@ static int connection_work(struct server *server, struct connection *connection)
 
                 if (connection->change_in_flight)
                         return 0;
-                r = stream_flush(&connection->stream, connection->fd);
+                r = flush_some(connection);
                 if (r)
                         return r < 0 ? r : 0;
                 if (connection->subscription) {
@@ -333,15 +343,20 @@ static int connection_work(struct server *server, struct connection *connection)
 }
 
 static void connection_go_on(struct server *server, struct connection *connection) {
-        int r = connection_work(server, connection);
+        int flushed = stream_flush(&connection->stream, connection->fd), r = 0;
 
-        if (r < 0) {
+        if (flushed == 0) { /* else it is met again when its peer has read */
+                r = connection_work(server, connection);
+                /* Of one that is dropped, too: its earlier calls have been answered. */
+                flushed = stream_flush(&connection->stream, connection->fd);
+        }
+        if (r < 0 || flushed < 0) {
                 connections_remove(server->connections, connection);
                 return;
         }
-        if (r == CALL_AGAIN)
+        if (flushed == 0 && r == CALL_AGAIN)
                 connections_push_later(server->connections, connection);
-        else if (r > 0)
+        else if (flushed == 0 && r > 0)
                 connections_push_ready(server->connections, connection);
         update_interest(server, connection);
 }
