@@ -3,7 +3,7 @@ import os
 
 _CPUS = sorted(os.sched_getaffinity(0))
 FIRST_CPU = _CPUS[0]
-SECOND_CPU = _CPUS[1] if len(_CPUS) > 1 else None  # None: there is only one
+SECOND_CPU = _CPUS[1] if len(_CPUS) > 1 else FIRST_CPU  # the same where there is only one
 
 
 def pin(pid, *cpus):
@@ -15,6 +15,12 @@ def pin(pid, *cpus):
 def pin_all(*cpus):
     """This process, and what it starts from now on."""
     os.sched_setaffinity(0, cpus)
+
+
+def seconds_used(pid):
+    """Processor time of all its threads."""
+    threads = [f"/proc/{pid}/task/{thread}/schedstat" for thread in os.listdir(f"/proc/{pid}/task")]
+    return sum(int(open(thread, encoding="ascii").read().split()[0]) for thread in threads) / 1e9
 
 
 def model():
