@@ -47,8 +47,8 @@ def _get(redis, cpu, calls, depth=1, connections=1):
     return run(bench_program("load_redis"), redis.socket, cpu, calls, depth, connections, login.sid)
 
 
-@row("Introspect, one connection, p50", unit="µs", against="a bare echo of the same bytes, both ends on one core",
-     goal="≤ 1.3 ×")
+@row("Introspect, one connection, p50", unit="µs",
+     against="a bare echo of the same bytes, both ends on one core", goal="≤ 1.3 ×")
 def beside_echo():
     """Both ends on one core: what counts is the work, not how fast a core wakes another."""
     socket = host.dir / "echo"
@@ -79,7 +79,8 @@ def _a_core(pid, ask):
 
 
 def _many_introspect():
-    return _a_core(daemon.pid, lambda: _ask(daemon.varlink_socket, SECOND_CPU, MANY_CALLS, DEPTH, CONNECTIONS))
+    return _a_core(daemon.pid,
+                   lambda: _ask(daemon.varlink_socket, SECOND_CPU, MANY_CALLS, DEPTH, CONNECTIONS))
 
 
 @row("Introspect, 4 connections × 16 pipelined, a core", unit="k/s", goal="≥ 350 k/s")
