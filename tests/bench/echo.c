@@ -1,5 +1,5 @@
-/* echo SOCKET CALL REPLY: the least that a server on a Unix socket does: reads calls of CALL bytes from the one
- * who is connected and answers each with REPLY bytes, by two system calls. Ends when it is killed. */
+/* echo SOCKET CALL REPLY: the least that a server on a Unix socket does: reads calls of CALL bytes from the
+ * one who is connected and answers each with REPLY bytes, by two system calls. Ends when it is killed. */
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* load_stream SOCKET CPU CALLS DEPTH CONNECTIONS: sends the call on standard input (its bytes, and a NUL)
- * again and again and reads the replies, each up to its NUL; DEPTH calls are under way on each connection; this
- * process on processor CPU. Writes JSON: calls a second, and with one under way the percentiles of their
- * times in microseconds. The same program asks the daemon and the echo, so that only they differ. */
+ * again and again and reads the replies, each up to its NUL; DEPTH calls are under way on each connection;
+ * this process on processor CPU. Writes JSON: calls a second, and with one under way the percentiles of
+ * their times in microseconds. The same program asks the daemon and the echo, so that only they differ. */
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
