@@ -248,7 +248,9 @@ check-unit: $(UNIT_TESTS) ## the unit tests alone, as any user
 	@SESSJWT_BUILD=$(B) tests/run build/tests/unit/
 
 # ---- measuring ---------------------------------------------------------------------------------------------
-BENCHES := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(filter-out %/slow_sync.c, \
+             $(wildcard tests/bench/*.c)))
+SLOW    := $(B)/tests/bench/slow_sync.so
 
 $(B)/tests/bench/%: tests/bench/%.c $(B)/daemon.a $(B)/contract.a $(LIBRARY)
 	$(call say,BENCH,$<)
@@ -256,8 +258,16 @@ $(B)/tests/bench/%: tests/bench/%.c $(B)/daemon.a $(B)/contract.a $(LIBRARY)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< -L$(B) -Wl,-rpath,$(abspath $(B)) -lsessjwt \
 		$(B)/daemon.a $(B)/contract.a $(LIBS_daemon) -lhiredis
 
+$(B)/tests/bench/load_pam: LIBS_daemon += -lpam
+
+# Preloaded: a slow disk.
+$(SLOW): tests/bench/slow_sync.c
+	$(call say,BENCH,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -o $@ $< -ldl
+
 .PHONY: bench-build
-bench-build: $(PRODUCT) $(B)/hooked/sessjwtd $(BENCHES) $(HARNESS)
+bench-build: $(PRODUCT) $(B)/hooked/sessjwtd $(BENCHES) $(SLOW) $(HARNESS)
 
 bench: ## measure everything beside what people would use instead; ROWS=pattern: some of it
 	@.ci/deps --ensure packages bench-packages
