@@ -73,6 +73,7 @@ command_objects  := $(COMMAND_SOURCES:%.c=$(B)/%.o) $(COMMAND_ROOMS:%=$(B)/clien
 # sanitized/pam_sessjwt.so is for programs of our own.
 module_objects   := $(MODULE_ROOMS:%=$(B)/$(if $(SAN),plain/)pam/%.o)
 sanitized_module_objects := $(MODULE_ROOMS:%=$(B)/pam/%.o)
+watched_objects  := $(MODULE_ROOMS:%=$(B)/watched/pam/%.o)
 daemon_objects   := $(DAEMON_ROOMS:%=$(B)/daemon/%.o) $(B)/pam/frame.o
 hooked_objects   := $(DAEMON_ROOMS:%=$(B)/hooked/daemon/%.o) $(B)/pam/frame.o
 
@@ -142,6 +143,18 @@ $(B)/pam_sessjwt.so: SANITIZE :=
 $(B)/pam_sessjwt.so: $(module_objects) pam/pam_sessjwt.map
 	$(call say,LD,$@)
 	$(Q)$(LINK_MODULE) -Wl,-z,defs
+
+# With sanitizers, for a real sshd that is given their runtime (tests/host/test_sanitized_module.py).
+$(B)/watched/%: SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all
+$(B)/watched/%: UBSAN := -static-libubsan
+$(B)/watched/%.o: %.c
+	$(call say,CC,$< (to be watched))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE -MMD -MP -c -o $@ $<
+
+$(B)/watched/pam_sessjwt.so: $(watched_objects) pam/pam_sessjwt.map
+	$(call say,LD,$@)
+	$(Q)$(LINK_MODULE)
 
 # Its runtime comes with the program.
 $(B)/sanitized/pam_sessjwt.so: $(sanitized_module_objects) pam/pam_sessjwt.map
@@ -236,6 +249,7 @@ $(B)/interop/sessions: tests/interop/sessions.go client/org.sessjwt.varlink
 		else echo '  $@: not there, its tests are skipped'; fi
 
 test-build: $(PRODUCT) $(if $(SAN),$(B)/sanitized/pam_sessjwt.so) \
+		$(if $(SAN)$(COVERAGE)$(findstring clang,$(CC)),,$(B)/watched/pam_sessjwt.so) \
 		$(B)/hooked/sessjwtd $(UNIT_TESTS) $(REPLAYS) $(HARNESS) $(INTEROP) \
 		$(B)/interop/installed $(B)/interop/sessions $(B)/installed/sessjwt
 
