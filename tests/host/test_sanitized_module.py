@@ -16,7 +16,8 @@ MODULE = BUILD / "watched/pam_sessjwt.so"
 QUESTION = "3 give up:"
 REPORT = re.compile("runtime error:|Sanitizer")
 NEW = "new Staple 8 correct"
-FLAGS = "-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all -static-libubsan".split()
+FLAGS = ("-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all",
+         "-static-libubsan")
 
 need(MODULE, "gcc")
 RUNTIME = output("gcc", "-print-file-name=libasan.so").strip()
