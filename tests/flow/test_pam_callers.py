@@ -19,6 +19,9 @@ PamStack(host, "plain", like="bare", module=None)
 LOGIN = f"{paths.MODULE} socket=/run/sessjwt/login"
 (host.pam_dir / "locked").write_text(f"auth [auth_err=die default=ignore] {LOGIN} preauth\n"
                                      f"auth [default=ignore] {LOGIN} authfail\nauth required pam_deny.so\n")
+for name, option in (("guarded", "on_error=deny"), ("unguarded", "")):
+    (host.pam_dir / name).write_text(f"auth [auth_err=die default=ignore] {LOGIN} preauth {option}\n"
+                                     "auth required pam_permit.so\naccount required pam_permit.so\n")
 
 
 def log_in(service="sshd", user="alice", spoiled=(), app=None):
@@ -80,11 +83,24 @@ def test_with_no_memory_to_have_it_goes_as_without_us_unless_errors_deny():
     assert_as_without("memory")
 
 
+def cell():
+    """A folder to be the root of a program: it has users and nothing else."""
+    folder = host.dir / "cell"
+    (folder / "etc").mkdir(parents=True, exist_ok=True)
+    (folder / "etc/passwd").write_bytes(pathlib.Path("/etc/passwd").read_bytes())
+    return folder
+
+
 def test_in_a_chroot_without_the_socket_it_goes_as_without_us_unless_errors_deny():
-    cell = host.dir / "cell"
-    (cell / "etc").mkdir(parents=True)
-    (cell / "etc/passwd").write_bytes(pathlib.Path("/etc/passwd").read_bytes())
-    assert_as_without("chroot", cell)
+    assert_as_without("chroot", cell())
+
+
+def test_a_lock_that_cannot_be_asked_for_holds_only_where_errors_deny():
+    for service, outcome in (("unguarded", "PAM_SUCCESS"), ("guarded", "PAM_AUTH_ERR")):
+        app = log_in(service, spoiled=("chroot", cell()))
+        assert app.authenticate(1).name == outcome, service
+    for how in (("files", 3), ("memory",)):
+        assert log_in("guarded", spoiled=how).authenticate(1).name != "PAM_SUCCESS", how
 
 
 def test_with_children_that_nobody_waits_for_and_an_umask_of_0_it_is_a_session():

@@ -178,6 +178,28 @@ def test_behind_pam_env_the_address_can_be_forged_where_the_host_has_a_name():
     login.close()
 
 
+def test_what_a_client_sends_and_what_a_users_ssh_environment_sets_change_nothing():
+    """Where an admin lets both in, all of it."""
+    place("before")
+    open_to_all = Ssh(Sshd(host, AcceptEnv="*", PermitUserEnvironment="yes"))
+    open_to_all.trust("alice", "laptop")
+    later(lambda: ssh.trust("alice", "laptop", "phone"))
+    forged = {"SSH_AUTH_INFO_0": "publickey", "SSH_CONNECTION": "198.51.100.9 1 192.0.2.1 22",
+              "XDG_SESSION_ID": "4711", "SESSJWT_SESSION_ID": FOREIGN, "SESSJWT_REALM": "other",
+              "SESSJWT_SOCKET": "/tmp/none", "LD_BIND_NOW": "1", "PAM_RHOST": "198.51.100.9"}
+    sent = {"SetEnv": " ".join(f'"{name}={value}"' for name, value in forged.items())}
+    path = host.write_file("alice", ".ssh/environment",
+                           "".join(f"{name}={value}\n" for name, value in forged.items()))
+    later(lambda: path.unlink(missing_ok=True))
+    login, session = log_in(client=open_to_all, options=sent)
+    assert login.run("echo $SESSJWT_REALM").strip() == "other", "it came through to the shell"
+    assert session["ip"] == "192.0.2.10" and session["realm"] == "default"
+    assert session["deviceName"].startswith("ed25519 SHA256:"), session
+    assert login.run("echo $SESSJWT_SESSION_ID").strip() == session["sessionId"] != FOREIGN
+    assert login.log_out() == 0
+    assert sessions.wait_end(session["sessionId"]) == "logout"
+
+
 def test_a_file_full_of_nonsense_stops_no_login():
     for position in ("before", "after"):
         place(position)
