@@ -3,15 +3,15 @@ back, and nothing lives that had ended. `make soak` does it thousands of times."
 # timeout: 240
 import os
 
-from harness import Host, Skip, paths
+from harness import Host, Skip, sanitizers
 from soak.crash import CONFIG, ISSUER, POINTS_RECORDED, CrashLoop
 from soak.power import DURABLE, PowerLoss
 
 POINTS, STARTS = 400, 6
 SEED = os.environ.get("SEED") or os.urandom(4).hex()
 
-if b"__asan_init" in paths.HOOKED_DAEMON.read_bytes():
-    raise Skip("what records its writes cannot be preloaded before AddressSanitizer")
+if sanitizers.kind():
+    raise Skip("what records its writes cannot be preloaded into a daemon with sanitizers")
 host = Host(users=())
 log = host.dir / "record"
 loop = CrashLoop(host, SEED, log)

@@ -325,6 +325,17 @@ class Person:
         self.is_reset = True
         self.have_ended(victims)
 
+    def rotate_keys(self):
+        """RotateKey: what was signed before goes on being good."""
+        try:
+            reply = self.as_root("RotateKey")
+        except Refused as error:
+            if error.name != "TooManyKeys":
+                raise
+            return
+        for kid in (reply["kid"], reply["nextKid"]):
+            self.facts.set(("key", kid), "kept")
+
     # ---- life --------------------------------------------------------------------------------------------
 
     def _wishes(self):
@@ -342,6 +353,7 @@ class Person:
         yield (20, self.unlock) if self.is_locked else (1, self.lock)
         if self.ids:
             yield 1, self.reset
+        yield 0.1, self.rotate_keys
 
     def step(self):
         """One thing that he does."""

@@ -121,6 +121,17 @@ class Disk:
         self.root = root
         self.files, self.folders = {}, collections.defaultdict(_Folder)
 
+    @classmethod
+    def load(cls, folder):
+        """As a folder is now, all of it durable."""
+        disk = cls(folder.stat().st_ino)
+        for path in folder.rglob("*"):
+            number = path.stat().st_ino
+            disk.folders[path.parent.stat().st_ino].durable[path.name] = number
+            if path.is_file():
+                disk.files.setdefault(number, _File()).durable[:] = path.read_bytes()
+        return disk
+
     def _file(self, number):
         return self.files.setdefault(number, _File())
 
