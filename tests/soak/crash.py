@@ -52,6 +52,7 @@ class CrashLoop:
         self._events = {}            # sid -> the kinds of its events that end it
         self._events_seen = set()
         self._since = None
+        self._leaving = []           # (sid, process) of those that were told to go
         self.daemon.start()
         self.look = StoreLook()
         self.checker = Checker(self.daemon, ISSUER)
@@ -212,9 +213,25 @@ class CrashLoop:
             self._back_up(root)
         self._check_tokens("after the restart")
         self._check_history(root)
+        self._check_leaders()
+        root.close()
+
+    def _check_leaders(self):
+        """Whose session had ended before the last kill is disconnected: by now the signals were due, and the
+        daemon that had to send them may have died twice."""
+        for sid, leader in self._leaving:
+            try:
+                eventually(leader.has_ended, 5.0)
+            except NotInTime:
+                self.violation(f"the process of {sid} still runs")
+                leader.kill(signal.SIGKILL)
+        over = [login for person in self.people for login in person.over]
+        self._leaving = [(login.sid, login.leader) for login in over if not login.leaves]
+        for login in over:
+            if login.leaves:
+                login.leader.kill(signal.SIGTERM)
         for person in self.people:
             person.over.clear()
-        root.close()
 
     def _find_logins_on_their_way(self, person, root):
         """An open that was not answered has come to a session, or not; a session that nobody asked for is

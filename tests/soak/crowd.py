@@ -27,6 +27,7 @@ class Login:
         self.tokens = []
         self.refresh = None
         self.is_refreshing = False
+        self.leaves = False  # it has said that it goes: nobody tells it to
 
     def note(self, reply):
         """What came with a mint, an issue or a refresh."""
@@ -205,6 +206,7 @@ class Person:
     def log_out(self, login):
         """The module's close."""
         self.may_end([login], "logout")
+        login.leaves = True
         question = self._ask(login.device, login.leader, frame.CLOSE, session_id=login.sid)
         if question.answer().outcome != frame.OK:
             raise Violation(f"close of {login.sid}")
