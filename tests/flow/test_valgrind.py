@@ -4,8 +4,7 @@ and no memory that is lost."""
 import pathlib
 import subprocess
 
-from harness import Daemon, Host, PamStack, SessionList, Skip, need, paths
-from harness.hardening import output
+from harness import Daemon, Host, SessionList, Skip, need, paths, sanitizers
 from harness.host import PASSWORD
 
 NEW = "new Staple 8 correct"
@@ -14,8 +13,8 @@ VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=defin
             "--errors-for-leak-kinds=definite,indirect,possible", "--keep-debuginfo=yes",
             "--child-silent-after-fork=yes", f"--error-exitcode={FOUND}", "--num-callers=30"]
 
-need("valgrind", "readelf", paths.MODULE, paths.PAM_APP)
-if "san.so" in output("readelf", "-dW", paths.MODULE) or b"__asan_init" in paths.PAM_APP.read_bytes():
+need("valgrind", paths.MODULE, paths.PAM_APP)
+if sanitizers.kind():
     raise Skip("sanitizers and valgrind do not go together")
 
 host = Host()

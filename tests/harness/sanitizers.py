@@ -46,8 +46,6 @@ def watch(folder=None):
         if folder:
             text += f":log_path={folder}/report"
         os.environ[name] = ":".join(filter(None, (text, os.environ.get(name))))
-    if _MODULE.exists():  # a unit test loads it
-        os.environ.setdefault("SESSJWT_PAM_MODULE", str(_MODULE))
 
 
 def environment():
