@@ -14,10 +14,10 @@ HOSTILE = ("%s%n%n%p", "../../../etc/shadow", "-oProxyCommand=id", "a" * 4000, "
 host = Host()
 daemon = Daemon(host, "[policy default]\nterminate = none\n").start()
 sessions = SessionList(daemon)
-PamStack(host, "sshd", like="bare")
-PamStack(host, "strict", like="bare", options="on_error=deny")
+PamStack(host, "sshd", like="bare", options="timeout=1s")
+PamStack(host, "strict", like="bare", options="on_error=deny timeout=1s")
 PamStack(host, "plain", like="bare", module=None)
-LOGIN = f"{paths.MODULE} socket=/run/sessjwt/login"
+LOGIN = f"{paths.MODULE} socket=/run/sessjwt/login timeout=1s"
 (host.pam_dir / "locked").write_text(f"auth [auth_err=die default=ignore] {LOGIN} preauth\n"
                                      f"auth [default=ignore] {LOGIN} authfail\nauth required pam_deny.so\n")
 for name, option in (("guarded", "on_error=deny"), ("unguarded", "")):

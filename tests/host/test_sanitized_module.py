@@ -46,10 +46,11 @@ def cover_etc():
 
 
 cover_etc()
-(host.pam_dir / "common-auth").write_text(LOCKS.format(module=f"{MODULE} socket=/run/sessjwt/login"))
-PamStack(host, "sshd", module=MODULE)
+LINE = f"{MODULE} socket=/run/sessjwt/login timeout=1s"
+(host.pam_dir / "common-auth").write_text(LOCKS.format(module=LINE))
+PamStack(host, "sshd", module=MODULE, options="timeout=1s")
 with open(host.pam_dir / "sshd", "a", encoding="ascii") as stack:
-    stack.write(f"password [success=ok default=ignore] {MODULE} socket=/run/sessjwt/login\n")
+    stack.write(f"password [success=ok default=ignore] {LINE}\n")
 daemon = Daemon(host).start()
 sessions = SessionList(daemon)
 
