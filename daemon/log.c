@@ -53,6 +53,14 @@ void log_line(int priority, const char *format, ...) {
         log_event(&(struct log_kind){ .priority = priority }, line, NULL, 0);
 }
 
+/* The line alone, its NUL replaced by its end, in one write: nobody reads half of one. */
+static void write_line(char *message) {
+        size_t length = strlen(message);
+
+        message[length++] = '\n';
+        (void) !write(STDERR_FILENO, message, length);
+}
+
 void log_event(
         const struct log_kind *kind, const char *line, const struct log_field *fields, size_t n_fields) {
         char text[LOG_FIELDS_MAX + 4][LOG_LINE_MAX], message[LOG_LINE_MAX - sizeof("MESSAGE=")];
@@ -60,6 +68,11 @@ void log_event(
         int n = 0;
 
         log_escape(line, message, sizeof(message));
+        if (!log_is_journal()) {
+                if (kind->priority < LOG_DEBUG)
+                        write_line(message);
+                return;
+        }
         snprintf(text[n++], LOG_LINE_MAX, "PRIORITY=%d", kind->priority);
         snprintf(text[n++], LOG_LINE_MAX, "MESSAGE=%s", message);
         if (kind->message_id)
@@ -73,11 +86,6 @@ void log_event(
                         continue;
                 log_escape(fields[i].value, value, sizeof(value));
                 snprintf(text[n++], LOG_LINE_MAX, "SESSJWT_%.40s=%s", fields[i].name, value);
-        }
-        if (!log_is_journal()) {
-                if (kind->priority < LOG_DEBUG)
-                        dprintf(STDERR_FILENO, "%s\n", message);
-                return;
         }
         for (int i = 0; i < n; i++)
                 iov[i] = (struct iovec){ .iov_base = text[i], .iov_len = strlen(text[i]) };

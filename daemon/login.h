@@ -19,6 +19,7 @@ struct login {
         uint32_t *groups;
         int pidfd;               /* of the process that asks; -1: it did not send one */
         struct leader_id leader; /* pid 0: not known, or gone already */
+        uint32_t audit_session;  /* of an open: its leader's; AUDIT_SESSION_UNSET */
         int fd;                  /* the module's connection: looked at for a hang-up, never written here */
         usec_t received_awake;   /* when its frame was read */
         struct frame_reply reply;

@@ -10,7 +10,6 @@
 #include "client/cleanup.h"
 #include "daemon/ending.h"
 #include "daemon/hook.h"
-#include "daemon/process.h"
 #include "daemon/roster.h"
 
 /* ---- the facts, found ---- */
@@ -26,7 +25,7 @@ static int make_session(const struct login *login, const struct limit_login *lim
                 .terminate = policy->terminate,
                 .methods = device_methods(frame->auth_info),
                 .leader = login->leader,
-                .audit_session = AUDIT_SESSION_UNSET,
+                .audit_session = login->audit_session,
                 .created_at = now.wall,
                 .last_seen = now.wall,
                 .deadline_boot = USEC_NEVER,
@@ -52,7 +51,6 @@ static int make_session(const struct login *login, const struct limit_login *lim
         snprintf(session.service, sizeof(session.service), "%s", frame->service);
         snprintf(session.tty, sizeof(session.tty), "%s", frame->tty);
         snprintf(session.policy, sizeof(session.policy), "%s", policy->name);
-        (void) process_audit_session(login->leader.pid, &session.audit_session);
         *ret = session;
         return 0;
 }

@@ -17,19 +17,36 @@
 
 #define WAITER_PATIENCE (5 * USEC_PER_SEC) /* a module sends at once; who does not is no module */
 
+/* Its descriptor may belong to a login, which goes on. */
+static void waiter_unwatch(struct server *server, struct login_waiter *waiter) {
+        if (waiter->is_watched)
+                (void) epoll_ctl(server->epoll, EPOLL_CTL_DEL, waiter->fd, NULL);
+        waiter->is_watched = false;
+}
+
 static void waiter_remove(struct server *server, struct login_waiter *waiter) {
         struct login_waiter *last = server->waiters[--server->n_waiters];
 
-        (void) epoll_ctl(server->epoll, EPOLL_CTL_DEL, waiter->fd, NULL);
+        waiter_unwatch(server, waiter);
         if (last != waiter) {
                 server->waiters[waiter->index] = last;
                 last->index = waiter->index;
-                (void) epoll_ctl(server->epoll, EPOLL_CTL_MOD, last->fd,
-                        &(struct epoll_event){ .events = EPOLLIN,
-                                .data.u64 = ((uint64_t) WATCH_LOGIN << 56) | last->index });
+                if (last->is_watched)
+                        (void) epoll_ctl(server->epoll, EPOLL_CTL_MOD, last->fd,
+                                &(struct epoll_event){ .events = EPOLLIN,
+                                        .data.u64 = ((uint64_t) WATCH_LOGIN << 56) | last->index });
         }
         cleanup_close(&waiter->fd);
         free(waiter);
+}
+
+/* Only of what is not there yet must epoll tell. */
+static void waiter_watch(struct server *server, struct login_waiter *waiter) {
+        if (waiter->is_watched)
+                return;
+        waiter->is_watched = server_watch(server, waiter->fd, EPOLLIN, WATCH_LOGIN, waiter->index) == 0;
+        if (!waiter->is_watched)
+                waiter_remove(server, waiter);
 }
 
 void server_drop_old_waiters(struct server *server) {
@@ -63,10 +80,6 @@ void server_accept_logins(struct server *server) {
                         continue;
                 waiter->index = (uint32_t) server->n_waiters;
                 waiter->connected_boot = server->now.boot;
-                if (server_watch(server, fd, EPOLLIN, WATCH_LOGIN, waiter->index) < 0) {
-                        free(waiter);
-                        continue;
-                }
                 waiter->fd = TAKE_FD(fd);
                 server->waiters[server->n_waiters++] = waiter;
                 server_read_login(server, waiter->index); /* the frame is mostly there already */
@@ -161,6 +174,7 @@ static struct login *make_login(
         if (!login)
                 return NULL;
         login->fd = login->pidfd = -1;
+        login->audit_session = AUDIT_SESSION_UNSET;
         login->packet = malloc(size);
         login->groups = malloc(GROUPS_MAX * sizeof(*login->groups));
         if (!login->packet || !login->groups)
@@ -293,14 +307,16 @@ void server_read_login(struct server *server, uint32_t index) {
         if (!waiter)
                 return;
         n = receive_packet(waiter->fd, packet, sizeof(packet), &pidfd);
-        if (n == -EAGAIN || n == -EINTR)
+        if (n == -EAGAIN || n == -EINTR) {
+                waiter_watch(server, waiter);
                 return;
+        }
         if (n == -EMSGSIZE)
                 refuse_frame(waiter->fd, -EMSGSIZE, 0, NULL);
         if (n > 0)
                 login = make_login(server, waiter, packet, (size_t) n, &pidfd);
         if (login) {
-                (void) epoll_ctl(server->epoll, EPOLL_CTL_DEL, waiter->fd, NULL);
+                waiter_unwatch(server, waiter);
                 login->fd = TAKE_FD(waiter->fd);
         }
         waiter_remove(server, waiter);
@@ -318,8 +334,10 @@ void server_read_login(struct server *server, uint32_t index) {
                 answer_choose(server, login);
                 return;
         }
-        if (login->frame.phase == FRAME_OPEN)
+        if (login->frame.phase == FRAME_OPEN) {
                 login_take_choice(login, server->now.boot);
+                (void) process_audit_session(login->leader.pid, &login->audit_session);
+        }
         login->change.lane = LANE_LOGIN;
         login->change.ends_stand = login->frame.phase == FRAME_CLOSE || login->frame.phase == FRAME_PASSWORD;
         login->change.run = login_run;

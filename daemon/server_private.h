@@ -49,6 +49,7 @@ enum watch {
 struct login_waiter {
         int fd;
         uint32_t index;
+        bool is_watched;
         usec_t connected_boot;
 };
 

@@ -73,6 +73,7 @@ static inline struct login *new_login(
                 .auth_info = "",
                 .session_id = "" };
         login->pidfd = -1;
+        login->audit_session = AUDIT_SESSION_UNSET;
         login->leader = new_leader(desk);
         login->fd = fds[0];
         *ret_module = fds[1];
