@@ -110,6 +110,7 @@ void store_abort(struct store_txn **txn) {
                 return;
         assert(t->kind == TXN_READ || !t->busy);
 
+        row_end_walk(t);
         if (t->kind == TXN_READ)
                 mdb_txn_reset(t->mdb);
         else
@@ -137,6 +138,7 @@ int store_commit(struct store_txn **txn) {
         }
 
         *txn = NULL;
+        row_end_walk(t);
         errno = 0;
         r = mdb_txn_commit(t->mdb);
         r = commit_error(r, errno);

@@ -57,6 +57,8 @@ struct store_txn {
         struct store_txn *turn; /* of a request */
         bool busy;              /* a turn: a request is open in it; the reader: a read is under way */
         int error;              /* of the first write that failed: what is half done must not be committed */
+        MDB_cursor *walk;       /* where row_next was last, in walk_db; NULL: nowhere */
+        enum database walk_db;
 };
 
 struct store {
@@ -123,6 +125,9 @@ int row_before(struct store_txn *txn, enum database db, struct span key, struct 
  * cursor moves. */
 int row_next(struct store_txn *txn, enum database db, struct span prefix, struct store_cursor *cursor,
         struct span *ret_key, struct span *ret_value);
+
+/* Before a transaction ends. */
+void row_end_walk(struct store_txn *txn);
 
 bool span_equal(struct span a, struct span b);
 bool span_has_prefix(struct span s, struct span prefix);

@@ -309,6 +309,38 @@ static void test_a_list_outlives_its_transaction_and_its_rows(void **state) {
         }
 }
 
+/* As at start, when those that are over are ended on the way. Two lists in turns, so that one finds the place
+ * where it was and the other does not; pages are split and joined under both. */
+static void test_lists_go_on_in_a_transaction_that_writes(void **state) {
+        struct fixture *f = *state;
+        struct store_txn *turn = begin_turn(f);
+        struct store_cursor lists[2] = { 0 };
+        struct session s;
+
+        for (unsigned n = 0; n < 400; n++) {
+                s = session_of(2 * n, "default", "alice");
+                open_session(turn, &s);
+        }
+        for (unsigned n = 0; n < 400; n++) {
+                for (unsigned i = 0; i < 2; i++) {
+                        assert_int_equal(
+                                store_next_session_of_user(turn, "default", "alice", &lists[i], &s), 0);
+                        assert_sid(&s, 2 * n);
+                }
+                if (n % 3 == 1)
+                        assert_int_equal(store_remove_session(turn, &s.sid), 0);
+                if (n % 3 == 2) { /* behind both */
+                        s = session_of(2 * n - 1, "default", "alice");
+                        open_session(turn, &s);
+                }
+        }
+        for (unsigned i = 0; i < 2; i++)
+                assert_int_equal(
+                        store_next_session_of_user(turn, "default", "alice", &lists[i], &s), STORE_END);
+        assert_consistent(turn);
+        commit(turn);
+}
+
 static void test_a_uid_is_listed_under_all_its_names_and_no_other(void **state) {
         static const struct {
                 uint32_t uid;
@@ -400,6 +432,7 @@ int main(void) {
                 store_test(test_names_past_their_limits_have_nothing),
                 store_test(test_a_users_list_ends_where_the_user_ends),
                 store_test(test_a_list_outlives_its_transaction_and_its_rows),
+                store_test(test_lists_go_on_in_a_transaction_that_writes),
                 store_test(test_a_uid_is_listed_under_all_its_names_and_no_other),
                 store_test(test_a_name_given_to_another_uid_is_listed_by_the_sessions_own),
                 store_test(test_a_leader_has_its_own_sessions_only),
