@@ -74,9 +74,8 @@ def last():
     if not _scale:
         _scale.append(Scale())
     point = _scale[0].points[-1]
-    if point["sessions"] < LAST:
-        raise Skip(f"only {point['sessions']:,} sessions could be made in {FILL_SECONDS:.0f} s")
-    note(f"{point['sessions']:,} sessions")
+    if point["sessions"] < 1_000_000:
+        raise Skip(f"a crowd of {point['sessions']:,}: no more could be made in {FILL_SECONDS:.0f} s")
     return point
 
 
@@ -110,8 +109,7 @@ def lists():
     yield from last()["list"]
 
 
-@row("10^6 sessions: RevokeAll of a user with 10", unit="µs", against="the same with 10^3 sessions",
-     goal="≤ 1.3 ×")
+@row("10^6 sessions: RevokeAll of a user with 10", unit="µs", against="the same with 10^3 sessions")
 def revoke():
     """Of 8 users in turn."""
     yield from last()["revoke"]
