@@ -41,8 +41,9 @@ class CrashLoop:
         self.host, self.seed, self.rng = host, seed, random.Random(seed)
         self.clock = Clock(host.dir / "soak-clock")
         self.daemon = Daemon(host, CONFIG, clock=self.clock)
+        self.daemon.environment = {"SESSJWT_TEST_STATUS_ROOM": "16"}  # the page grows under it
         if log:
-            self.daemon.environment = power.environment(log, self.daemon.state_dir)
+            self.daemon.environment |= power.environment(log, self.daemon.state_dir)
         self.facts, self._is_recorded = Facts(power.journal(log) if log else None), bool(log)
         self.violations, self.operations, self.kills = [], collections.Counter(), collections.Counter()
         self.longest_start = 0.0
