@@ -191,8 +191,8 @@ static void hand_back(struct turn *turn, struct queue *changes, bool failed) {
                 turn->done_transaction = transaction;
         turn->failed |= failed;
         queue_move(changes, &turn->done, SIZE_MAX);
-        (void) eventfd_write(turn->fd, 1);
         pthread_mutex_unlock(&turn->mutex);
+        (void) eventfd_write(turn->fd, 1); /* woken with the mutex held, the loop would wait at once */
 }
 
 /* After a turn that found no space: each change alone, so that those that need little (ends) still go
@@ -310,8 +310,8 @@ void turn_post(struct turn *turn, struct change *change) {
         pthread_mutex_lock(&turn->mutex);
         change->turn_took = 0;
         queue_add(&turn->lanes[change->lane], change);
-        pthread_cond_signal(&turn->posted);
         pthread_mutex_unlock(&turn->mutex);
+        pthread_cond_signal(&turn->posted); /* as the loop is woken */
 }
 
 struct change *turn_take_done(struct turn *turn) {
