@@ -255,7 +255,8 @@ test-build: $(PRODUCT) $(if $(SAN),$(B)/sanitized/pam_sessjwt.so) \
 
 check: ## run every test (installs what is missing when root); SAN=address,undefined or thread: watched
 	@.ci/deps --ensure
-	@+$(MAKE) --no-print-directory -j$$(nproc) test-build $(if $(SAN)$(COVERAGE),,$(DEB)/built)
+	@+$(MAKE) --no-print-directory -j$$(nproc) test-build \
+		$(if $(SAN)$(COVERAGE),,fuzz-build $(DEB)/built)
 	@SESSJWT_BUILD=$(B) tests/run $(TESTS)
 
 check-unit: $(UNIT_TESTS) ## the unit tests alone, as any user
@@ -337,23 +338,31 @@ $(FUZZ)/api.dict: tests/fuzz/api_seeds.py client/org.sessjwt.varlink
 $(FUZZ)/fuzz_api: | $(FUZZ)/api.dict
 FUZZ_OPTIONS_api := -dict=$(FUZZ)/api.dict -max_len=1024
 
-.PHONY: fuzz-short $(FUZZ_RUNS)
+.PHONY: fuzz-build fuzz-short $(FUZZ_RUNS)
 $(FUZZ_RUNS): run-fuzz_%: $(FUZZ)/fuzz_%
 	$(call say,RUN,$< for $(FUZZ_SEC) s)
 	@mkdir -p $(FUZZ)/corpus/$*
-	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=10 $(FUZZ_OPTIONS_$*) \
+	$(Q)$< -verbosity=0 -print_final_stats=1 -max_total_time=$(FUZZ_SEC) -timeout=60 $(FUZZ_OPTIONS_$*) \
 		-artifact_prefix=$(FUZZ)/$*- $(FUZZ)/corpus/$* $(wildcard tests/fuzz/corpus/$*) \
 		>$(FUZZ)/$*.log 2>&1 || { cat $(FUZZ)/$*.log; exit 1; }
 
-fuzz-short: ## run every fuzzer for FUZZ_SEC=5 seconds, with clang's sanitizers
-	@mkdir -p $(FUZZ)
-	@+if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+# Clang has its sanitizers and its fuzzer in a package of their own.
+$(FUZZ)/probed:
+	@mkdir -p $(@D)
+	@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
 		$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -x c -o $(FUZZ)/probe - 2>$(FUZZ)/probe.log; \
-	then $(MAKE) --no-print-directory -j$$(nproc) $(FUZZ_RUNS); \
-	else echo 'fuzz-short: not run: needs clang and its runtime (Debian: clang libclang-rt-14-dev)'; fi
+	then touch $@; \
+	else echo 'fuzzers: not there: they need clang and its runtime (Debian: clang libclang-rt-dev)'; fi
+
+fuzz-build: $(FUZZ)/probed
+	@+if [ -e $< ]; then $(MAKE) --no-print-directory $(FUZZERS); fi
+
+fuzz-short: $(FUZZ)/probed ## run every fuzzer for FUZZ_SEC=5 seconds, with clang's sanitizers
+	@+if [ -e $< ]; then $(MAKE) --no-print-directory -j$$(nproc) $(FUZZ_RUNS); fi
 
 # The corpora in the repository anew, when formats have changed: from first inputs, for FUZZ_SEC each, then
-# only what reaches something new.
+# only what reaches something new; what was a bug once (regression-…) stays.
+CORPUS_INPUT_MAX = $(if $(filter message,$*),384,1024)
 FUZZ_CORPORA := $(FUZZERS:$(FUZZ)/fuzz_%=corpus-%)
 .PHONY: fuzz-corpus $(FUZZ_CORPORA)
 $(FUZZ)/record_seeds: tests/fuzz/record_seeds.c $(B)/daemon.a $(B)/contract.a
@@ -364,13 +373,14 @@ $(FUZZ)/seeded: tests/fuzz/seeds.py tests/fuzz/api_seeds.py client/org.sessjwt.v
 	$(Q)python3 $< $(FUZZ)/seeds && $(FUZZ)/record_seeds $(FUZZ)/seeds/record && touch $@
 $(FUZZ_CORPORA): corpus-%: $(FUZZ)/fuzz_% $(FUZZ)/seeded
 	@mkdir -p $(FUZZ)/seeds/$* tests/fuzz/corpus/$*
-	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=10 -max_len=2048 $(FUZZ_OPTIONS_$*) \
-		-artifact_prefix=$(FUZZ)/$*- $(FUZZ)/seeds/$* tests/fuzz/corpus/$* \
-		>$(FUZZ)/$*.log 2>&1 || { cat $(FUZZ)/$*.log; exit 1; }
+	$(Q)$< -verbosity=0 -max_total_time=$(FUZZ_SEC) -timeout=60 $(FUZZ_OPTIONS_$*) \
+		-max_len=$(CORPUS_INPUT_MAX) -artifact_prefix=$(FUZZ)/$*- \
+		$(FUZZ)/seeds/$* tests/fuzz/corpus/$* >$(FUZZ)/$*.log 2>&1 || { cat $(FUZZ)/$*.log; exit 1; }
 	$(Q)rm -rf $(FUZZ)/merged/$* && mkdir -p $(FUZZ)/merged/$*
-	$(Q)$< -merge=1 -max_len=2048 $(FUZZ)/merged/$* $(FUZZ)/seeds/$* tests/fuzz/corpus/$* \
-		>>$(FUZZ)/$*.log 2>&1
-	$(Q)rm -rf tests/fuzz/corpus/$* && cp -r $(FUZZ)/merged/$* tests/fuzz/corpus/$*
+	$(Q)$< -set_cover_merge=1 -max_len=$(CORPUS_INPUT_MAX) $(FUZZ)/merged/$* $(FUZZ)/seeds/$* \
+		tests/fuzz/corpus/$* >>$(FUZZ)/$*.log 2>&1
+	$(Q)find tests/fuzz/corpus/$* -type f ! -name 'regression-*' -delete
+	$(Q)cp $(FUZZ)/merged/$*/* tests/fuzz/corpus/$*
 
 fuzz-corpus: $(FUZZ_CORPORA)
 

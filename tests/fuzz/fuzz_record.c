@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct history_row row;
         struct device device;
         struct account account;
+        struct lockout lockout;
         size_t again_size;
 
         if (record_read_session(data, size, &session) == 0) {
@@ -31,6 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         if (record_read_account(data, size, &account) == 0) {
                 must_be(record_write_account(&account, again, sizeof(again), &again_size) == 0);
+                must_be(again_size == size && memcmp(again, data, size) == 0);
+        }
+        if (record_read_lockout(data, size, &lockout) == 0) {
+                must_be(record_write_lockout(&lockout, again, sizeof(again), &again_size) == 0);
                 must_be(again_size == size && memcmp(again, data, size) == 0);
         }
         if (record_read_history(data, size, &row) == 0) {

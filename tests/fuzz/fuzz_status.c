@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char dir[] = "/tmp/fuzz_status.XXXXXX";
+static char dir[32];
 static char path[sizeof(dir) + sizeof(SESSJWT_STATUS_NAME) + 1];
 static int fd = -1;
 
@@ -24,7 +24,10 @@ static void remove_file(void) {
         (void) rmdir(dir);
 }
 
+/* In memory, where there is such a folder: it is written anew for each input. */
 static void make_file(void) {
+        snprintf(dir, sizeof(dir), "%s/fuzz_status.XXXXXX",
+                access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         REQUIRE(mkdtemp(dir));
         snprintf(path, sizeof(path), "%s/" SESSJWT_STATUS_NAME, dir);
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -1,6 +1,7 @@
 /* Tokens from a stranger, and, because no stranger gets past the signature, headers and claims that our own
  * key has signed. The first byte chooses which. Whatever happens: no crash, claims that are terminated, an
- * empty error queue. */
+ * empty error queue. What is accepted, libjwt accepts too and reads the same from it. */
+#include <jwt.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,46 @@ static void check_claims(int kind, int r, const struct claims *claims) {
                 REQUIRE(memchr(claims->roles[i], 0, sizeof(claims->roles[i])));
         REQUIRE((r == REASON_EXPIRED) == (claims->expires_at <= 5));
         REQUIRE(kind != AS_HEADER || (r == 0 && claims->uid == 1));
+}
+
+static void check_string(jwt_t *jwt, const char *name, const char *ours) {
+        const char *value = jwt_get_grant(jwt, name);
+
+        REQUIRE(value && strcmp(value, ours) == 0);
+}
+
+/* Whole ones; what has a point or an exponent in its text libjwt gives as 0. */
+static void check_number(jwt_t *jwt, const char *name, int64_t ours) {
+        char *text = jwt_get_grants_json(jwt, name);
+
+        REQUIRE(text);
+        REQUIRE(strpbrk(text, ".e") || jwt_get_grant_int(jwt, name) == ours);
+        free(text);
+}
+
+/* libjwt knows no other type than JWT, so it is asked about a token with that one. It reads no string with
+ * U+0000 in it, whatever claim that is; ours may have some that we do not look at. */
+static void ask_libjwt(
+        const struct keyring *keyring, const void *payload, size_t size, const struct claims *claims) {
+        static const unsigned char pem[] = SIGNER_PEM;
+        static const char header[] = "{\"alg\":\"ES256\",\"kid\":\"" SIGNER_KID "\",\"typ\":\"JWT\"}";
+        static char token[4 * TOKEN_MAX];
+        jwt_t *jwt = NULL;
+
+        if (memmem(payload, size, "\\u0000", 6))
+                return;
+        REQUIRE(signer_sign(keyring, header, payload, size, token));
+        REQUIRE(jwt_decode(&jwt, token, pem, sizeof(pem) - 1) == 0);
+        check_string(jwt, "iss", claims->issuer);
+        check_string(jwt, "sub", claims->subject);
+        check_string(jwt, "sid", claims->session_id);
+        check_string(jwt, "realm", claims->realm);
+        check_string(jwt, "client_id", claims->client_id);
+        check_string(jwt, "jti", claims->token_id);
+        check_number(jwt, "exp", claims->expires_at);
+        check_number(jwt, "iat", claims->issued_at);
+        check_number(jwt, "uid", claims->uid);
+        jwt_free(jwt);
 }
 
 static size_t make_token(
@@ -78,6 +119,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         REQUIRE(r >= 0 && r < REASON_REVOKED);
         if (r == 0 || r >= REASON_EXPIRED)
                 check_claims(kind, r, &claims);
+        if (kind == AS_CLAIMS && (r == 0 || r >= REASON_EXPIRED))
+                ask_libjwt(keyring, data + 1, size - 1, &claims);
         REQUIRE(ERR_peek_error() == 0);
         free(exact);
         return 0;

@@ -13,6 +13,13 @@
 #define SIGNER_Y      "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 #define SIGNER_D      "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"
 
+/* Its public side, as libjwt wants it. */
+#define SIGNER_PEM                                                                                           \
+        "-----BEGIN PUBLIC KEY-----\n"                                                                       \
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n"                                 \
+        "6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n"                                     \
+        "-----END PUBLIC KEY-----\n"
+
 #define SIGNER_SCALAR 67 /* where the private scalar stands in the record */
 
 /* The key as keyring keeps it. */

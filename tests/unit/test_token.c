@@ -16,11 +16,7 @@
 
 #define NOW ((usec_t) 1900000000 * USEC_PER_SEC)
 
-/* The signer's public key, as libjwt wants it. */
-static const unsigned char pem[] = "-----BEGIN PUBLIC KEY-----\n"
-                                   "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n"
-                                   "6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n"
-                                   "-----END PUBLIC KEY-----\n";
+static const unsigned char pem[] = SIGNER_PEM;
 
 static const uint8_t random_bytes[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 static const char *const two_roles[] = { "admin", "user" };
