@@ -326,9 +326,15 @@ $(FUZZ)/rooms.a: $(fuzz_objects)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+# LMDB as it is, but that fuzz_api gives it its memory.
+$(FUZZ)/lmdb.a: $(shell $(CC) -print-file-name=liblmdb.a)
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym malloc=lmdb_malloc --redefine-sym free=lmdb_free $< $@
+$(FUZZ)/fuzz_api: $(FUZZ)/lmdb.a
+
 $(FUZZERS): $(FUZZ)/%: tests/fuzz/%.c $(FUZZ)/rooms.a
 	$(call say,FUZZER,$<)
-	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ)/rooms.a \
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(filter %.a,$^) \
 		-ljansson -lm $(LIBS_daemon)
 
 # What fuzz_api puts together: the words of the interface.

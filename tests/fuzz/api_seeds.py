@@ -23,9 +23,12 @@ SERVICE = [("org.varlink.service.GetInfo", {}),
 
 COURSES = [
     # limits: evicted, denied, asked
-    ["c1", "L2100000", "L2100110", "L2100220", "Pa@ListSessions", "L2200001", "L2200120", "+5", "x0", "+1"],
-    ["c2", "L2100000", "L11002206", "L810022001", "L2100220", "L11003306", "L810033002", "+5",
-     "L2100330", "L2100440"],
+    ["c1", "L2100000", "L2100111", "Pr@ExplainPolicy", "L2100222", "Pa@ListSessions", "L2200001", "L2200122",
+     "+5", "x0", "+1", "L2100333"],
+    ["c2", "L2100000", "L2100111", "Pr@ExplainPolicy", "c3", "L2100222", "L2100333", "Pr@ExplainPolicy",
+     "L2310000", "Pc@GetSession", 'Pr{"method":"org.sessjwt.ExplainPolicy","parameters":{"user":"carol"}}'],
+    ["c2", "L2100000", "L11002206", "L810022001", "L2100220", "L11003316", "L810033102", "+5",
+     "L2100331", "L2100442"],
     ["c3", "L6100002|192.0.2.9", "L6100002|192.0.2.9", "L6100002|192.0.2.9", "L5100002|192.0.2.9",
      "Pr@ListLocks", "Pc@UnlockUser", "L7100002", "+5"],
     # a token's life, keys
@@ -41,6 +44,11 @@ COURSES = [
      "+8"],
     [",L2100000", ",L2100110", ",L2200220", ",Pr@RevokeAll", "L2100330", "Pr@ListSessions"],
     ["c1", "L2200000", "L2100100", "+7", "+6", "+7", "Pr@ListHistory", "-7", "Pr@ListHistory", "+8"],
+    ["L2100000", "L2100111", "L2110112", "L41000005", "Pa@ListSessions", "L2100222", "L4100200", "+2"],
+    ["L2100000", "Pa@BlockDevice", "L2100000", "+5", "Pa@UnblockDevice", "L2100000", "Pa@RenameDevice",
+     "L2100000", "Pa@ForgetDevice", "L2100000"],
+    ["L2100000101", "+1", "L2100000201", "Pa@ListSessions", "L2100000002", "+3", "L2100007", "L2100008"],
+    ["c2", "L2100000", "n12", "+5", "+5", "Pr@ListSessions"],
     # subscribers
     ["Pa@Subscribe", "Pr@Subscribe", "L2100000", "L2200100", "Pc@LockUser", "L2100110", "Pc@UnlockUser", "ha",
      "Pr@RevokeSession"],

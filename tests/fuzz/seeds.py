@@ -4,6 +4,7 @@ right is soon found."""
 import base64
 import json
 import pathlib
+import re
 import struct
 import sys
 
@@ -22,7 +23,7 @@ CONFIG = """[daemon]
 uncounted_keys = SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 [token]
 issuer = https://a.example
-audience = b c
+audience = https://api.example
 refresh_grace = 30s
 key_lifetime = 30d
 [services]
@@ -49,6 +50,25 @@ CALLS = [
     {"error": "org.sessjwt.SessionNotFound", "parameters": {"sessionId": SID}},
     {"parameters": {"a": {"b": [1, 2.5e3, None, [], {}]}}, "continues": True},
 ]
+
+
+def configs():
+    """The shipped file, each section with its defaults; the examples; some mistakes."""
+    yield CONFIG.encode()
+    shipped = re.sub(r"^#(?=\w+ =)", "", (ROOT / "daemon/sessjwtd.conf").read_text("utf-8"), flags=re.M)
+    shipped = re.sub(r"^#.*\n", "", shipped, flags=re.M)
+    for section in re.split(r"^(?=\[)", shipped, flags=re.M):
+        yield section.encode()
+    for example in sorted((ROOT / "doc/examples").glob("*.conf")):
+        text = re.sub(r"^#.*\n|^\n", "", example.read_text("utf-8"), flags=re.M)
+        for section in re.split(r"^(?=\[)", text, flags=re.M):
+            yield section.encode()
+    for line in ("roles = a=", "roles = =b", "roles = @x=y", "groups = a* @b", "exempt = @", "services = *x",
+                 "users = " + "a" * 300, "users = " + " ".join(f"u{i}" for i in range(200)),
+                 "roles = " + " ".join(f"g{i}=r{i}" for i in range(17)), "max_devices = -1",
+                 "session_ttl = 1", "access_ttl = 0", "on_limit = perhaps", "enforce = 2", "realm = none",
+                 "terminate = all"):
+        yield f"[policy p]\n{line}\n".encode()
 
 
 def decoded(part):
@@ -91,7 +111,7 @@ def main():
     jwks = json.loads((VECTORS / "jwks.json").read_text("utf-8"))
     seeds = {
         "api": api_seeds.seeds(),
-        "config": [CONFIG.encode()],
+        "config": configs(),
         "frame": frames(),
         "json": [b"\0" + text for text in texts(CALLS)] + texts(CALLS),
         "jwks": texts([jwks, {"keys": jwks["keys"][:1]}]),
