@@ -10,7 +10,8 @@ COLUMNS_MAX = 110
 def sources():
     """Names of all files that are written by hand: those of the house, those of its tests, the Makefile."""
     patterns = ("client/*.[ch]", "pam/*.[ch]", "daemon/*.[ch]", "tests/*.[ch]", "tests/*/*.[ch]",
-                "tests/*/*.py", "tests/run", "tests/harness/demo", "Makefile")
+                "tests/*/*.py", "tests/run", "tests/harness/demo", "Makefile",
+                "tests/fuzz/fuzz.mk")
     return sorted(path.relative_to(ROOT).as_posix() for pattern in patterns for path in ROOT.glob(pattern))
 
 
