@@ -90,7 +90,8 @@ HARNESS    += $(addprefix $(B)/tests/soak/,store_look verify_lines record.so)
 all: $(PRODUCT) ## build everything into build/
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' Makefile tests/fuzz/fuzz.mk | sed -E 's/^([a-z-]+):[^#]*## /  \1 \t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' Makefile tests/fuzz/fuzz.mk | sed -E 's/^([a-z-]+):[^#]*## /  \1 \t/' | \
+		expand -t 14
 
 # Where a doctor looks for what is installed.
 $(B)/client/command_doctor%.o: ALL_CFLAGS += -DSESSJWT_SBIN_DIR='"$(prefix)/sbin"' \
@@ -186,11 +187,11 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/client/pam_stack.o $(B)/daemon.a $(B)/con
 $(B)/tests/unit/test_pam_faults: private ALL_LDFLAGS += -rdynamic
 
 # What the fuzzers have found before, by any compiler.
-$(B)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(B)/daemon.a $(B)/contract.a
+$(REPLAYS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/tests/fuzz/replay.o $(B)/daemon.a $(B)/contract.a
 	$(call say,TEST,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< tests/fuzz/replay.c $(B)/daemon.a \
-		$(B)/contract.a -ljansson -lm $(LIBS_daemon)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(B)/tests/fuzz/replay.o \
+		$(B)/daemon.a $(B)/contract.a -ljansson -lm $(LIBS_daemon)
 
 $(B)/tests/harness/%: tests/harness/%.c
 	$(call say,TEST,$<)
@@ -303,7 +304,7 @@ demo: ## a private sshd, two keys, one device allowed: watch logins become sessi
 	@+$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/harness/demo $(if $(SHELL_AFTER),--shell)
 
-# ---- fuzzing (packages are built without tests) -------------------------------------------------------------
+# ---- fuzzing (packages are built without tests) ------------------------------------------------------------
 -include tests/fuzz/fuzz.mk
 
 # The installed command finds the library where the system keeps libraries.

@@ -165,8 +165,6 @@ static inline void make_house(struct house *house, size_t map_size) {
         REQUIRE(server_watch(server, list_file_fd(server->list_file), EPOLLIN, WATCH_LIST, 0) == 0);
         REQUIRE(backup_new(server->service.store, house->state, &server->backup) == 0);
         REQUIRE(server_watch(server, backup_fd(server->backup), EPOLLIN, WATCH_BACKUP, 0) == 0);
-        REQUIRE(turn_new(server->service.store, &server->turn) == 0);
-        REQUIRE(server_watch(server, turn_fd(server->turn), EPOLLIN, WATCH_TURN, 0) == 0);
         REQUIRE(bearer_files_new(house->run, &server->bearer.files) == 0);
         REQUIRE(due_new(&server->bearer.due) == 0);
         keep_rows(house);
@@ -239,6 +237,10 @@ static inline struct house *house_begin(size_t number) {
         renew_keys(house);
         renew_status(house);
         remove_backups(house);
+        /* Behind all that was put without it: nobody is shown what it has not told. */
+        turn_free(&server->turn);
+        REQUIRE(turn_new(server->service.store, &server->turn) == 0);
+        REQUIRE(server_watch(server, turn_fd(server->turn), EPOLLIN, WATCH_TURN, 0) == 0);
         server->config = config_ref(configs[0]);
         server->now = clock_now();
         server->service.started_boot = server->now.boot;
@@ -270,6 +272,7 @@ static inline bool house_round(struct house *house) {
         server->now = clock_now();
         server->signature_checks = SIGNATURE_CHECKS_PER_ROUND;
         server->calls = CALLS_PER_ROUND;
+        server->work_ends = server->now.awake + SERVER_WORK_TIME;
         handle_events(server, events, n);
         server_work(server);
         run_due(server);
