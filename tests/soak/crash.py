@@ -1,7 +1,9 @@
 """crash: a crowd on a daemon that is killed with -9, again and again, at random instants and at named points;
 what was acknowledged before must hold after each restart."""
 import collections
+import pwd
 import random
+import shutil
 import signal
 import threading
 import time
@@ -33,13 +35,21 @@ POINTS = {
 POINTS_RECORDED = ("random", "commit", "sync", "reply", "sync", "start")
 
 
+def _uid_of(host, name):
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return host.add_user(name).pw_uid
+
+
 class CrashLoop:
     """The daemon, the crowd, and what they were told. seed: all that is chosen by chance, but for the time
     that things take. log: its writes and what was told are recorded there, for power.PowerLoss."""
 
     def __init__(self, host, seed, log=None):
         self.host, self.seed, self.rng = host, seed, random.Random(seed)
-        self.clock = Clock(host.dir / "soak-clock")
+        self.clock = Clock(host.dir / f"soak-clock-{seed}")
+        shutil.rmtree(host.runtime_dir / "public", ignore_errors=True)
         self.daemon = Daemon(host, CONFIG, clock=self.clock)
         self.daemon.environment = {"SESSJWT_TEST_STATUS_ROOM": "16"}  # the page grows under it
         if log:
@@ -57,8 +67,8 @@ class CrashLoop:
         self.daemon.start()
         self.look = StoreLook()
         self.checker = Checker(self.daemon, ISSUER)
-        self.people = [Person(self, name, host.add_user(name).pw_uid, limit,
-                              random.Random(f"{seed} {name}")) for name, limit in LIMITS.items()]
+        self.people = [Person(self, name, _uid_of(host, name), limit, random.Random(f"{seed} {name}"))
+                       for name, limit in LIMITS.items()]
 
     # ---- what people tell ----------------------------------------------------------------------------------
 
