@@ -76,6 +76,11 @@
 #define LIST_SLICE_ROWS            64
 #define CONNECTIONS_PER_UID_MAX    64
 #define CONNECTIONS_MAX            4096
+#define CONNECTIONS_FOR_ROOT       64        /* of them, that only root gets */
+#define CHANGES_PER_SEC_PER_UID    50        /* asked for on the public socket, in the long run */
+#define CHANGES_AT_ONCE_PER_UID    500       /* by one who was quiet before */
+#define HELD_PER_UID_MAX           16777216  /* bytes of calls and large replies for one user's connections */
+#define HELD_MAX                   134217728 /* for all of them */
 #define SUBSCRIPTIONS_MAX          1024
 #define SUBSCRIPTIONS_PER_UID_MAX  16
 #define FEED_EVENTS_MAX            8192    /* that a subscriber may lag behind, */

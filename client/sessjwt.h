@@ -62,7 +62,7 @@ enum {
         SESSJWT_E_SESSION_ENDED,   /* no token for it; detail: the end reason ("sessionId" can be read too) */
         SESSJWT_E_NO_SESSION,      /* the caller is in no session: name one */
         SESSJWT_E_REALM_NOT_FOUND, /* detail: the realm */
-        SESSJWT_E_TOO_MANY_CONNECTIONS,  /* of one user; detail: the limit */
+        SESSJWT_E_TOO_MANY_CONNECTIONS,  /* of one user, or of all; detail: the limit */
         SESSJWT_E_STORE_UNAVAILABLE,     /* nothing was changed; detail: why */
         SESSJWT_E_CONFIGURATION_INVALID, /* the old one stays; detail: what is wrong where */
         SESSJWT_E_TOO_MANY_KEYS,         /* that retire, nothing was changed; detail: the limit */
@@ -78,6 +78,8 @@ enum {
         SESSJWT_E_BACKUP_EXISTS,          /* it stays; detail: its name */
         SESSJWT_E_BACKUP_UNDER_WAY,       /* another one */
         SESSJWT_E_BACKUP_FAILED,          /* nothing is left of it; detail: why */
+        SESSJWT_E_TOO_MANY_CHANGES,       /* of one user, nothing was changed; detail: the limit, a second */
+        SESSJWT_E_TOO_MUCH_UNREAD, /* by one user's connections, or by all; detail: the limit in bytes */
 };
 
 /* A static sentence, without a full stop, for whatever a call returned. Never NULL. */

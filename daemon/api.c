@@ -94,6 +94,8 @@ int api_find_method(struct request *q) {
         struct statistics *statistics = &q->service->statistics;
         int r = find_method(q);
 
+        if (q->is_retried)
+                return r;
         if (r == 0)
                 statistics->calls[q->method - methods]++;
         else
@@ -138,6 +140,11 @@ static const struct api_error {
         { API_CONFIGURATION_INVALID, "org.sessjwt.ConfigurationInvalid", "message", 0 },
         { API_TOO_MANY_CONNECTIONS, "org.sessjwt.TooManyConnections", NULL, CONNECTIONS_PER_UID_MAX },
         { API_TOO_MANY_SUBSCRIPTIONS, "org.sessjwt.TooManySubscriptions", NULL, SUBSCRIPTIONS_PER_UID_MAX },
+        { API_CONNECTIONS_TAKEN, "org.sessjwt.TooManyConnections", NULL, CONNECTIONS_MAX },
+        { API_SUBSCRIPTIONS_TAKEN, "org.sessjwt.TooManySubscriptions", NULL, SUBSCRIPTIONS_MAX },
+        { API_TOO_MANY_CHANGES, "org.sessjwt.TooManyChanges", NULL, CHANGES_PER_SEC_PER_UID },
+        { API_TOO_MUCH_HELD, "org.sessjwt.TooMuchUnread", NULL, HELD_PER_UID_MAX },
+        { API_ALL_HELD, "org.sessjwt.TooMuchUnread", NULL, HELD_MAX },
         { API_TOO_MANY_KEYS, "org.sessjwt.TooManyKeys", NULL, JWKS_KEYS_MAX },
 };
 

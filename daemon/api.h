@@ -47,6 +47,10 @@ enum api_outcome {
         API_DEVICE_NOT_FOUND,
         API_REALM_NOT_FOUND,
         API_TOO_MANY_CONNECTIONS,
+        API_CONNECTIONS_TAKEN, /* by all users together */
+        API_TOO_MANY_CHANGES,
+        API_TOO_MUCH_HELD,
+        API_ALL_HELD, /* for all users together */
         API_CONFIGURATION_INVALID,
         API_TOO_MANY_KEYS,
         API_NAMES_ASKED, /* not done: call the handler again when more is known of names */
@@ -56,6 +60,7 @@ enum api_outcome {
         API_EXPECTED_MORE,
         API_SUBSCRIBES, /* q->filter says to what: the server goes on */
         API_TOO_MANY_SUBSCRIPTIONS,
+        API_SUBSCRIPTIONS_TAKEN, /* by all users together */
         API_EVENTS_LOST,
         API_NOT_PUBLISHED, /* a change that is kept, or what was asked for; q->detail says why */
         API_BACKUP_EXISTS, /* q->detail is its name */

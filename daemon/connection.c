@@ -56,7 +56,7 @@ int connections_add(
 
         if (peer->uid != 0 && count_uid(connections, peer->uid) >= CONNECTIONS_PER_UID_MAX)
                 return CONNECTIONS_FULL_FOR_UID;
-        if (connections->n_free == 0 && connections->n_used == CONNECTIONS_MAX)
+        if (connections_count(connections) >= CONNECTIONS_MAX - (peer->uid != 0 ? CONNECTIONS_FOR_ROOT : 0))
                 return CONNECTIONS_FULL;
         connection = calloc(1, sizeof(*connection));
         if (!connection)
@@ -92,6 +92,32 @@ struct connection *connections_find(struct connections *connections, uint32_t sl
         struct connection *connection = slot < connections->n_used ? connections->slots[slot] : NULL;
 
         return connection && connection->generation == generation ? connection : NULL;
+}
+
+/* A list that goes on has room for all that it may become. */
+static size_t bytes_held(const struct connection *connection) {
+        const struct request *list = connection->list;
+
+        return connection->stream.in.size + connection->stream.out.end +
+               (list ? list->reply_size + list->list.held_size : 0);
+}
+
+int connections_may_hold(const struct connections *connections, uid_t uid, size_t size) {
+        size_t all = size, of_uid = size;
+
+        if (uid == 0)
+                return 0;
+        for (size_t i = 0; i < connections->n_used; i++) {
+                const struct connection *connection = connections->slots[i];
+
+                if (!connection || connection->peer.uid == 0)
+                        continue;
+                all += bytes_held(connection);
+                of_uid += connection->peer.uid == uid ? bytes_held(connection) : 0;
+        }
+        if (of_uid > HELD_PER_UID_MAX)
+                return CONNECTIONS_FULL_FOR_UID;
+        return all > HELD_MAX ? CONNECTIONS_FULL : 0;
 }
 
 static size_t count_subscriptions(const struct connections *connections, uid_t uid) {

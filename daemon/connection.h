@@ -29,6 +29,7 @@ struct connection {
         struct stream stream;
         struct request *list;              /* a list that goes on; owned */
         struct subscription *subscription; /* owned */
+        bool is_put_off;                   /* its next call was begun in a round before */
         bool change_in_flight;             /* one a connection: replies come in the order of calls */
         bool has_closed;                   /* the peer sends no more; what it asked is still answered */
         bool has_hung_up;                  /* the peer is gone; what it asked is still done */
@@ -44,7 +45,8 @@ void connections_free(struct connections **connections);
 
 enum { CONNECTIONS_FULL = 1, CONNECTIONS_FULL_FOR_UID = 2 };
 
-/* Takes *fd (which becomes -1) on success. 0, an outcome, or -ENOMEM. root has no bound of its own. */
+/* Takes *fd (which becomes -1) on success. 0, an outcome, or -ENOMEM. root has no bound of his own, and the
+ * last CONNECTIONS_FOR_ROOT for himself. */
 int connections_add(
         struct connections *connections, int *fd, const struct peer *peer, struct connection **ret);
 /* Closes and frees; the pointer is gone. */
@@ -58,6 +60,10 @@ int connections_subscribe(struct connections *connections, struct connection *co
         const struct feed_filter *filter, uint64_t position);
 /* Ends it; one that has none is left alone. */
 void connections_unsubscribe(struct connections *connections, struct connection *connection);
+/* Whether so many bytes more may be held for this uid's connections: 0; CONNECTIONS_FULL,
+ * CONNECTIONS_FULL_FOR_UID: HELD_MAX, HELD_PER_UID_MAX. root has no bound. */
+int connections_may_hold(const struct connections *connections, uid_t uid, size_t size);
+
 /* Each that has one; NULL at the end. Start with *slot = 0. */
 struct connection *connections_next_subscribed(struct connections *connections, uint32_t *slot);
 

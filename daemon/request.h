@@ -69,6 +69,7 @@ struct request {
         struct config *config;   /* a reference */
         struct keyring *keyring; /* a reference: a rotation meanwhile does not take it away */
         const struct method *method;
+        bool is_retried; /* it was counted when it came first */
         struct peer peer;
         struct moment now;
         struct message call;

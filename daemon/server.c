@@ -282,6 +282,7 @@ static void server_close(struct server *server) {
         }
         listeners_close(&server->listeners, server->options->runtime_dir);
         connections_free(&server->connections);
+        quotas_free(&server->quotas);
         feed_free(&server->feed);
         turn_free(&server->turn);
         reload_free(&server->reload);

@@ -55,7 +55,8 @@ int server_subscribe(struct server *server, struct connection *connection, const
 
         r = connections_subscribe(server->connections, connection, filter, feed_end(server->feed));
         if (r > 0)
-                return put_error(server, connection, API_TOO_MANY_SUBSCRIPTIONS);
+                return put_error(server, connection,
+                        r == CONNECTIONS_FULL ? API_SUBSCRIPTIONS_TAKEN : API_TOO_MANY_SUBSCRIPTIONS);
         return r < 0 ? r : stream_put(&connection->stream, begun, strlen(begun));
 }
 

@@ -158,6 +158,8 @@ static int make_parts(struct server *server) {
                 return -ENOMEM;
         r = connections_new(&server->connections);
         if (r >= 0)
+                r = quotas_new(&server->quotas);
+        if (r >= 0)
                 r = feed_new(FEED_EVENTS_MAX, FEED_BYTES_MAX, &server->feed);
         if (r >= 0)
                 r = reload_new(server->options->config_file, &server->reload);

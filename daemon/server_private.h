@@ -20,6 +20,7 @@
 #include "daemon/listen.h"
 #include "daemon/login.h"
 #include "daemon/notice.h"
+#include "daemon/quota.h"
 #include "daemon/reload.h"
 #include "daemon/request.h"
 #include "daemon/server.h"
@@ -95,6 +96,7 @@ struct server {
         struct request *names_waits; /* for what NSS says; linked by change.next */
 
         struct connections *connections;
+        struct quotas *quotas;
         struct feed *feed;
         struct login_waiter *waiters[LOGIN_CONNECTIONS_MAX];
         size_t n_waiters;

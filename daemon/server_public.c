@@ -27,7 +27,10 @@ static void refuse_connection(struct server *server, int fd, int outcome) {
 
         q->reply_bytes = server->scratch_reply;
         q->reply_size = REPLY_MAX;
-        if (outcome != CONNECTIONS_FULL_FOR_UID || api_finish_reply(q, API_TOO_MANY_CONNECTIONS, &size) < 0)
+        if (outcome != CONNECTIONS_FULL && outcome != CONNECTIONS_FULL_FOR_UID)
+                return;
+        outcome = outcome == CONNECTIONS_FULL ? API_CONNECTIONS_TAKEN : API_TOO_MANY_CONNECTIONS;
+        if (api_finish_reply(q, outcome, &size) < 0)
                 return;
         q->reply_bytes[size] = '\0';
         (void) send(fd, q->reply_bytes, size + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -98,6 +101,8 @@ static void prepare_request(struct server *server, struct connection *connection
         q->config = server->config; /* lent for the round; request_keep takes a reference */
         q->keyring = server->service.keyring;
         q->method = NULL;
+        q->is_retried = connection->is_put_off;
+        connection->is_put_off = false;
         q->peer = connection->peer;
         q->now = server->now;
         q->txn = NULL;
@@ -175,14 +180,26 @@ static int begin_backup(struct server *server, struct connection *connection, co
         return r;
 }
 
+/* Long replies are made for who reads them. 0 or an outcome. */
+static int may_hold(const struct server *server, const struct connection *connection, size_t size) {
+        switch (connections_may_hold(server->connections, connection->peer.uid, size)) {
+        case CONNECTIONS_FULL:
+                return API_ALL_HELD;
+        case CONNECTIONS_FULL_FOR_UID:
+                return API_TOO_MUCH_HELD;
+        }
+        return 0;
+}
+
 /* A list that is not done moves to the heap and goes on when the peer has read what it got. */
 static int begin_list(struct server *server, struct connection *connection, const char *text, size_t size) {
         _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
         size_t written = server->scratch.reply.length;
+        size_t list_size = q && q->call.more ? MESSAGE_MAX : REPLY_MAX;
 
         server->scratch.list.held = NULL; /* they are q's now */
         server->scratch.list.roster = NULL;
-        if (!q || request_own_reply(q, REPLY_MAX) < 0)
+        if (!q || request_own_reply(q, list_size) < 0)
                 return -ENOMEM;
         memcpy(q->reply_bytes, server->scratch_reply, written);
         q->reply.buf = q->reply_bytes;
@@ -234,7 +251,9 @@ static int handle_call(struct server *server, struct connection *connection, con
                         r = server_read(server, q, q->method->handler);
                         break;
                 case CHANGES:
-                        if (q->method->prepare)
+                        if (!quota_take(server->quotas, q->peer.uid, server->now.awake))
+                                r = API_TOO_MANY_CHANGES;
+                        else if (q->method->prepare)
                                 r = server_read(server, q, q->method->prepare);
                         if (r == 0 && (r = begin_change(server, connection, text, size)) == 0)
                                 return 0;
@@ -257,10 +276,15 @@ static int handle_call(struct server *server, struct connection *connection, con
         }
         if (r == API_SUBSCRIBES)
                 return server_subscribe(server, connection, &q->filter);
-        if (r == API_AGAIN && q->list.cursor.started)
-                return begin_list(server, connection, text, size);
-        if (r == API_AGAIN)
+        if (r == API_AGAIN && !q->list.cursor.started)
                 return CALL_AGAIN;
+        if (r == API_AGAIN) {
+                r = q->call.more ? 0 : may_hold(server, connection, REPLY_MAX);
+                if (r == 0)
+                        return begin_list(server, connection, text, size);
+        }
+        if (r == 0 && q->reply.length > MESSAGE_MAX)
+                r = may_hold(server, connection, q->reply.length);
         if (api_must_wait(r))
                 return begin_wait(server, connection, text, size, r);
         r = put_reply(connection, q, r);
@@ -326,9 +350,12 @@ static int connection_work(struct server *server, struct connection *connection)
                         r = go_on_with_list(server, connection);
                 } else if (stream_next(&connection->stream, &text, &size)) {
                         server->calls--;
+                        connection->last_active =
+                                server->now.boot; /* a whole call: a byte now and then is none */
                         r = handle_call(server, connection, text, size);
                         if (r == CALL_AGAIN) {
                                 stream_unread(&connection->stream, text);
+                                connection->is_put_off = true;
                                 return CALL_AGAIN;
                         }
                 } else if (connection->has_hung_up) {
@@ -393,8 +420,9 @@ void server_public_event(struct server *server, uint32_t slot, uint32_t generati
                 r = stream_read(&connection->stream, connection->fd);
                 if (r == 1)
                         connection->has_closed = true;
-                connection->last_active = server->now.boot;
         }
+        if (events & EPOLLOUT) /* it reads */
+                connection->last_active = server->now.boot;
         if (r < 0 && r != -EAGAIN) {
                 connections_remove(server->connections, connection);
                 return;

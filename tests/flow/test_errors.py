@@ -6,7 +6,8 @@ import pathlib
 import re
 import signal
 
-from harness import Clock, Daemon, Host, PamLogin, PamStack, Varlink, VarlinkError, frame, later, namespaces
+from harness import (Clock, Daemon, Host, PamApp, PamLogin, PamStack, Varlink, VarlinkError, frame, later,
+                     namespaces)
 
 IDL = pathlib.Path(__file__).resolve().parents[2] / "client/org.sessjwt.varlink"
 CONFIG = "[lock]\nmax_failures_per_source = 0\nmax_failures_per_user = 0\n"
@@ -175,6 +176,43 @@ def TooManyConnections():
     return reply["parameters"]
 
 
+def log_in_often(user, count):
+    """So many sessions of the user, each from another address."""
+    for first in range(0, count, 600):
+        app = PamApp(host)
+        for handle in range(600):
+            assert app.begin(handle, "sshd", user).rc == 0
+            app.item(handle, "RHOST", f"198.51.{(first + handle) // 200}.{1 + handle % 200}")
+            assert app.open(handle).rc == 0
+
+
+@case
+def TooManyChanges():
+    client = Varlink(daemon, user=54302)
+    client.send_raw(b'{"method":"org.sessjwt.RevokeAll"}\0' * 600)
+    replies = [client.read_reply() for _ in range(600)]
+    assert [reply.get("error") for reply in replies[:500]] == [None] * 500
+    reply = next(reply for reply in replies if "error" in reply)
+    assert reply["error"] == "org.sessjwt.TooManyChanges", reply
+    return reply["parameters"]
+
+
+@case
+def TooMuchUnread():
+    """60 long lists at once, of which none is read before all were asked for."""
+    log_in_often("mallory", 1200)
+    readers = [Varlink(daemon, user="mallory") for _ in range(60)]
+    daemon.pause()
+    later(daemon.resume)
+    for reader in readers:
+        reader.send_call("ListSessions")
+    daemon.resume()
+    replies = [reader.read_reply() for reader in readers]
+    reply = next(reply for reply in replies if "error" in reply)
+    assert reply["error"] == "org.sessjwt.TooMuchUnread", reply
+    return reply["parameters"]
+
+
 @case
 def ConfigurationInvalid():
     daemon.write_config("[policy default]\nmax_devices = many\n")
@@ -328,6 +366,14 @@ def test_the_socket_answers_NamesUnavailable():
 
 def test_the_socket_answers_TooManyConnections():
     check("TooManyConnections")
+
+
+def test_the_socket_answers_TooManyChanges():
+    check("TooManyChanges")
+
+
+def test_the_socket_answers_TooMuchUnread():
+    check("TooMuchUnread")
 
 
 def test_the_socket_answers_ConfigurationInvalid():

@@ -341,6 +341,18 @@ static void test_each_outcome_has_its_error_and_says_what_is_needed(void **state
                 { API_NAMES_UNAVAILABLE, "{\"error\":\"org.sessjwt.NamesUnavailable\",\"parameters\":{}}" },
                 { API_TOO_MANY_CONNECTIONS,
                         "{\"error\":\"org.sessjwt.TooManyConnections\",\"parameters\":{\"limit\":64}}" },
+                { API_CONNECTIONS_TAKEN,
+                        "{\"error\":\"org.sessjwt.TooManyConnections\",\"parameters\":{\"limit\":4096}}" },
+                { API_TOO_MANY_SUBSCRIPTIONS,
+                        "{\"error\":\"org.sessjwt.TooManySubscriptions\",\"parameters\":{\"limit\":16}}" },
+                { API_SUBSCRIPTIONS_TAKEN,
+                        "{\"error\":\"org.sessjwt.TooManySubscriptions\",\"parameters\":{\"limit\":1024}}" },
+                { API_TOO_MANY_CHANGES,
+                        "{\"error\":\"org.sessjwt.TooManyChanges\",\"parameters\":{\"limit\":50}}" },
+                { API_TOO_MUCH_HELD,
+                        "{\"error\":\"org.sessjwt.TooMuchUnread\",\"parameters\":{\"limit\":16777216}}" },
+                { API_ALL_HELD,
+                        "{\"error\":\"org.sessjwt.TooMuchUnread\",\"parameters\":{\"limit\":134217728}}" },
                 { API_CONFIGURATION_INVALID, "{\"error\":\"org.sessjwt.ConfigurationInvalid\",\"parameters\":"
                                              "{\"message\":\"what\"}}" },
                 { -ENOSPC, "{\"error\":\"org.sessjwt.StoreUnavailable\",\"parameters\":{\"reason\":\"No "

@@ -119,6 +119,22 @@ static void test_a_uid_has_a_bound_and_others_still_come_in(void **state) {
         connections_free(&connections);
 }
 
+/* Whoever has many uids, as subordinate ones are, takes all that there are for users, and none of root's. */
+static void test_the_last_places_are_for_root(void **state) {
+        struct connections *connections = new_connections();
+        struct connection *refused = NULL;
+        int n = 0;
+
+        while (try_add(connections, 1000 + (uid_t) (n / CONNECTIONS_PER_UID_MAX), &refused) == 0)
+                n++;
+        assert_int_equal(n, CONNECTIONS_MAX - CONNECTIONS_FOR_ROOT);
+        assert_int_equal(try_add(connections, 999, &refused), CONNECTIONS_FULL);
+        for (int i = 0; i < CONNECTIONS_FOR_ROOT; i++)
+                add(connections, 0);
+        assert_int_equal(try_add(connections, 0, &refused), CONNECTIONS_FULL);
+        connections_free(&connections);
+}
+
 static void test_root_fills_the_whole_table_and_no_more(void **state) {
         struct connections *connections = new_connections();
         struct connection *connection = NULL, *refused = NULL;
@@ -127,10 +143,60 @@ static void test_root_fills_the_whole_table_and_no_more(void **state) {
         for (int i = 0; i < CONNECTIONS_MAX; i++)
                 connection = add(connections, 0);
         assert_int_equal(try_add(connections, 0, &refused), CONNECTIONS_FULL);
-        assert_int_equal(try_add(connections, 1000, &refused), CONNECTIONS_FULL);
         slot = connection->slot;
         connections_remove(connections, connection);
-        assert_int_equal(add(connections, 1000)->slot, slot);
+        assert_int_equal(try_add(connections, 1000, &refused), CONNECTIONS_FULL);
+        assert_int_equal(add(connections, 0)->slot, slot);
+        connections_free(&connections);
+}
+
+/* ---- what is held ---- */
+
+static void hold(struct connection *connection, size_t size) {
+        connection->stream.out.end = size; /* counted only: nothing is there */
+}
+
+static void test_a_uid_holds_as_much_as_it_may_and_others_theirs(void **state) {
+        struct connections *connections = new_connections();
+        struct connection *a = add(connections, 1000), *b = add(connections, 1000);
+
+        hold(a, HELD_PER_UID_MAX / 2);
+        hold(b, HELD_PER_UID_MAX / 2 - 100);
+        assert_int_equal(connections_may_hold(connections, 1000, 100), 0);
+        assert_int_equal(connections_may_hold(connections, 1000, 101), CONNECTIONS_FULL_FOR_UID);
+        assert_int_equal(connections_may_hold(connections, 1001, HELD_PER_UID_MAX), 0);
+        assert_int_equal(
+                connections_may_hold(connections, 1001, HELD_PER_UID_MAX + 1), CONNECTIONS_FULL_FOR_UID);
+        hold(b, 0);
+        b->stream.in.size = HELD_PER_UID_MAX / 2;
+        assert_int_equal(connections_may_hold(connections, 1000, 1), CONNECTIONS_FULL_FOR_UID);
+        connections_remove(connections, b);
+        assert_int_equal(connections_may_hold(connections, 1000, HELD_PER_UID_MAX / 2), 0);
+        connections_free(&connections);
+}
+
+static void test_a_list_that_goes_on_counts_as_what_it_may_become(void **state) {
+        struct connections *connections = new_connections();
+        struct connection *a = add(connections, 1000);
+
+        a->list = calloc(1, sizeof(*a->list));
+        assert_non_null(a->list);
+        assert_int_equal(request_own_reply(a->list, REPLY_MAX), 0);
+        assert_int_equal(connections_may_hold(connections, 1000, HELD_PER_UID_MAX - REPLY_MAX), 0);
+        assert_int_equal(connections_may_hold(connections, 1000, HELD_PER_UID_MAX - REPLY_MAX + 1),
+                CONNECTIONS_FULL_FOR_UID);
+        connections_free(&connections);
+}
+
+static void test_all_together_hold_as_much_as_they_may_and_root_what_he_wants(void **state) {
+        struct connections *connections = new_connections();
+
+        for (uid_t uid = 1000; uid < 1000 + HELD_MAX / HELD_PER_UID_MAX; uid++)
+                hold(add(connections, uid), HELD_PER_UID_MAX);
+        hold(add(connections, 0), HELD_MAX);
+        assert_int_equal(connections_may_hold(connections, 5000, 1), CONNECTIONS_FULL);
+        assert_int_equal(connections_may_hold(connections, 1000, 1), CONNECTIONS_FULL_FOR_UID);
+        assert_int_equal(connections_may_hold(connections, 0, HELD_MAX), 0);
         connections_free(&connections);
 }
 
@@ -231,7 +297,11 @@ int main(void) {
                 cmocka_unit_test(test_a_removed_connection_is_not_found_in_its_successor),
                 cmocka_unit_test(test_the_generation_never_outgrows_what_an_event_carries),
                 cmocka_unit_test(test_a_uid_has_a_bound_and_others_still_come_in),
+                cmocka_unit_test(test_the_last_places_are_for_root),
                 cmocka_unit_test(test_root_fills_the_whole_table_and_no_more),
+                cmocka_unit_test(test_a_uid_holds_as_much_as_it_may_and_others_theirs),
+                cmocka_unit_test(test_a_list_that_goes_on_counts_as_what_it_may_become),
+                cmocka_unit_test(test_all_together_hold_as_much_as_they_may_and_root_what_he_wants),
                 cmocka_unit_test(test_every_slot_is_used_again),
                 cmocka_unit_test(test_idle_connections_are_those_silent_since_before_and_not_being_answered),
                 cmocka_unit_test(test_the_ready_come_in_order_and_each_once),

@@ -174,6 +174,8 @@ static const struct step error_steps[] = {
         ERROR("org.sessjwt.StoreUnavailable", "{\"reason\":\"d\"}"),
         ERROR("org.sessjwt.ConfigurationInvalid", "{\"message\":\"d\"}"),
         ERROR("org.sessjwt.TooManyKeys", "{\"limit\":32}"),
+        ERROR("org.sessjwt.TooManyChanges", "{\"limit\":50}"),
+        ERROR("org.sessjwt.TooMuchUnread", "{\"limit\":16777216}"),
         ERROR("org.sessjwt.NotPublished", "{\"reason\":\"d\"}"),
         ERROR("org.sessjwt.RefreshTokenReused", "{\"sessionId\":\"d\"}"),
         ERROR("org.sessjwt.RefreshTokenExpired", "{\"sessionId\":\"d\"}"),
@@ -205,6 +207,8 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
                 { SESSJWT_E_STORE_UNAVAILABLE, "d" },
                 { SESSJWT_E_CONFIGURATION_INVALID, "d" },
                 { SESSJWT_E_TOO_MANY_KEYS, "32" },
+                { SESSJWT_E_TOO_MANY_CHANGES, "50" },
+                { SESSJWT_E_TOO_MUCH_UNREAD, "16777216" },
                 { SESSJWT_E_NOT_PUBLISHED, "d" },
                 { SESSJWT_E_REFRESH_TOKEN_REUSED, "d" },
                 { SESSJWT_E_REFRESH_TOKEN_EXPIRED, "d" },
@@ -236,14 +240,14 @@ static void test_each_error_of_the_interface_has_its_number_and_its_detail(void 
 }
 
 static void test_every_number_has_a_sentence_of_its_own(void **state) {
-        for (int i = -4096; i <= SESSJWT_E_BACKUP_FAILED + 1; i++) {
+        for (int i = -4096; i <= SESSJWT_E_TOO_MUCH_UNREAD + 1; i++) {
                 assert_non_null(sessjwt_error_text(i));
                 assert_true(*sessjwt_error_text(i));
         }
-        for (int i = 0; i <= SESSJWT_E_BACKUP_FAILED; i++)
+        for (int i = 0; i <= SESSJWT_E_TOO_MUCH_UNREAD; i++)
                 for (int k = 0; k < i; k++)
                         assert_string_not_equal(sessjwt_error_text(i), sessjwt_error_text(k));
-        assert_string_equal(sessjwt_error_text(SESSJWT_E_BACKUP_FAILED + 1), "Unknown error");
+        assert_string_equal(sessjwt_error_text(SESSJWT_E_TOO_MUCH_UNREAD + 1), "Unknown error");
         assert_string_equal(sessjwt_error_text(INT32_MIN), "Unknown error");
         assert_string_equal(sessjwt_error_text(-EACCES), "Permission denied");
 }
