@@ -94,12 +94,11 @@ struct connection *connections_find(struct connections *connections, uint32_t sl
         return connection && connection->generation == generation ? connection : NULL;
 }
 
-/* A list that goes on has room for all that it may become. */
 static size_t bytes_held(const struct connection *connection) {
         const struct request *list = connection->list;
 
         return connection->stream.in.size + connection->stream.out.end +
-               (list ? list->reply_size + list->list.held_size : 0);
+               (list ? list->reply.length + list->list.held_size : 0);
 }
 
 int connections_may_hold(const struct connections *connections, uid_t uid, size_t size) {

@@ -1,9 +1,9 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
- * socket), server_public.c (the public one), server_change.c (what comes back from the turn, and what
- * nobody asked for), server_feed.c (those who
- * subscribe), server_history.c (old rows go), server_keys.c (the signing keys), server_status.c (the
- * status page), server_names.c (requests that wait for names), server_status_list.c (the signed list of the
- * page), server_bearer_file.c (the token files), server_backup.c (copies), server_health.c (how it is). */
+ * socket), server_accept.c and server_public.c (the public one), server_change.c (what comes back from the
+ * turn, and what nobody asked for), server_feed.c (those who subscribe), server_history.c (old rows go),
+ * server_keys.c (the signing keys), server_status.c (the status page), server_names.c (requests that wait for
+ * names), server_status_list.c (the signed list of the page), server_bearer_file.c (the token files),
+ * server_backup.c (copies), server_health.c (how it is). */
 #pragma once
 
 #include <stdbool.h>
@@ -156,15 +156,19 @@ void server_accept_logins(struct server *server);
 void server_read_login(struct server *server, uint32_t index);
 void server_drop_old_waiters(struct server *server);
 
-/* server_public.c */
+/* server_accept.c */
 void server_accept_public(struct server *server);
+void server_drop_idle(struct server *server);
+/* Long replies are made for who reads them. 0, or API_TOO_MUCH_HELD, API_ALL_HELD. */
+int server_may_hold(const struct server *server, const struct connection *connection, size_t size);
+
+/* server_public.c */
 void server_public_event(struct server *server, uint32_t slot, uint32_t generation, uint32_t events);
 /* Goes on with connections that have work left, as far as this round's share goes. */
 void server_work(struct server *server);
 /* Something has happened that a subscriber may be told. */
 void server_feed_subscriber(struct server *server, struct connection *connection);
 void server_answer(struct server *server, struct request *request, int result);
-void server_drop_idle(struct server *server);
 /* Calls a handler in a read transaction of its own. */
 int server_read(struct server *server, struct request *request, int (*handler)(struct request *));
 /* What a request's change ends with: tells and answers, frees the request. */

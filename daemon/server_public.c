@@ -16,50 +16,9 @@
 
 #define CHANGE_REPLY_SIZE MESSAGE_MAX
 #define REPLIES_SIZE      16384 /* of calls that came together: that much goes out at once */
-#define IDLE_TIME         (IDLE_CONNECTION_SEC * USEC_PER_SEC)
-#define CALLS_IN_A_ROW    16 /* of one connection, before those of other uids */
+#define CALLS_IN_A_ROW    16    /* of one connection, before those of other uids */
 
 /* ---- connections ---- */
-
-static void refuse_connection(struct server *server, int fd, int outcome) {
-        struct request *q = &server->scratch;
-        size_t size;
-
-        q->reply_bytes = server->scratch_reply;
-        q->reply_size = REPLY_MAX;
-        if (outcome != CONNECTIONS_FULL && outcome != CONNECTIONS_FULL_FOR_UID)
-                return;
-        outcome = outcome == CONNECTIONS_FULL ? API_CONNECTIONS_TAKEN : API_TOO_MANY_CONNECTIONS;
-        if (api_finish_reply(q, outcome, &size) < 0)
-                return;
-        q->reply_bytes[size] = '\0';
-        (void) send(fd, q->reply_bytes, size + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-void server_accept_public(struct server *server) {
-        for (int i = 0; i < 64; i++) {
-                _cleanup_(cleanup_close) int fd =
-                        accept4(server->listeners.public, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-                struct connection *connection;
-                struct peer peer;
-                int r;
-
-                if (fd < 0)
-                        return;
-                if (peer_read(fd, server->config->admin_gid, server->now.boot, &peer) < 0)
-                        continue;
-                r = connections_add(server->connections, &fd, &peer, &connection);
-                if (r) {
-                        refuse_connection(server, fd, r);
-                        continue;
-                }
-                connection->interest = EPOLLIN;
-                r = server_watch(server, connection->fd, EPOLLIN, WATCH_PUBLIC,
-                        ((uint64_t) connection->generation << 32) | connection->slot);
-                if (r < 0)
-                        connections_remove(server->connections, connection);
-        }
-}
 
 /* Watches for what can be gone on with: room for output before anything else (a peer that does not read is
  * not read), input when no call is being answered. */
@@ -78,16 +37,6 @@ static void update_interest(struct server *server, struct connection *connection
                 &(struct epoll_event){ .events = interest,
                         .data.u64 = ((uint64_t) WATCH_PUBLIC << 56) |
                                     ((uint64_t) connection->generation << 32) | connection->slot });
-}
-
-void server_drop_idle(struct server *server) {
-        struct connection *connection;
-        uint32_t slot = 0;
-
-        if (server->now.boot < IDLE_TIME)
-                return;
-        while ((connection = connections_next_idle(server->connections, server->now.boot - IDLE_TIME, &slot)))
-                connections_remove(server->connections, connection);
 }
 
 /* ---- one call ---- */
@@ -180,17 +129,6 @@ static int begin_backup(struct server *server, struct connection *connection, co
         return r;
 }
 
-/* Long replies are made for who reads them. 0 or an outcome. */
-static int may_hold(const struct server *server, const struct connection *connection, size_t size) {
-        switch (connections_may_hold(server->connections, connection->peer.uid, size)) {
-        case CONNECTIONS_FULL:
-                return API_ALL_HELD;
-        case CONNECTIONS_FULL_FOR_UID:
-                return API_TOO_MUCH_HELD;
-        }
-        return 0;
-}
-
 /* A list that is not done moves to the heap and goes on when the peer has read what it got. */
 static int begin_list(struct server *server, struct connection *connection, const char *text, size_t size) {
         _cleanup_(request_free) struct request *q = request_keep(&server->scratch, text, size);
@@ -278,13 +216,10 @@ static int handle_call(struct server *server, struct connection *connection, con
                 return server_subscribe(server, connection, &q->filter);
         if (r == API_AGAIN && !q->list.cursor.started)
                 return CALL_AGAIN;
-        if (r == API_AGAIN) {
-                r = q->call.more ? 0 : may_hold(server, connection, REPLY_MAX);
-                if (r == 0)
-                        return begin_list(server, connection, text, size);
-        }
+        if (r == API_AGAIN)
+                return begin_list(server, connection, text, size);
         if (r == 0 && q->reply.length > MESSAGE_MAX)
-                r = may_hold(server, connection, q->reply.length);
+                r = server_may_hold(server, connection, q->reply.length);
         if (api_must_wait(r))
                 return begin_wait(server, connection, text, size, r);
         r = put_reply(connection, q, r);
@@ -298,7 +233,9 @@ static int go_on_with_list(struct server *server, struct connection *connection)
 
         q->now = server->now;
         q->emit_userdata = &connection->stream;
-        r = server_read(server, q, q->method->handler);
+        r = q->call.more ? 0 : server_may_hold(server, connection, MESSAGE_MAX);
+        if (r == 0)
+                r = server_read(server, q, q->method->handler);
         if (r == API_AGAIN)
                 return 0;
         r = put_reply(connection, q, r);

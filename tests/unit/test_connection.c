@@ -175,15 +175,16 @@ static void test_a_uid_holds_as_much_as_it_may_and_others_theirs(void **state) {
         connections_free(&connections);
 }
 
-static void test_a_list_that_goes_on_counts_as_what_it_may_become(void **state) {
+static void test_a_list_that_goes_on_counts_as_far_as_it_is_written(void **state) {
         struct connections *connections = new_connections();
         struct connection *a = add(connections, 1000);
 
         a->list = calloc(1, sizeof(*a->list));
         assert_non_null(a->list);
         assert_int_equal(request_own_reply(a->list, REPLY_MAX), 0);
-        assert_int_equal(connections_may_hold(connections, 1000, HELD_PER_UID_MAX - REPLY_MAX), 0);
-        assert_int_equal(connections_may_hold(connections, 1000, HELD_PER_UID_MAX - REPLY_MAX + 1),
+        a->list->reply.length = 5000;
+        assert_int_equal(connections_may_hold(connections, 1000, HELD_PER_UID_MAX - 5000), 0);
+        assert_int_equal(connections_may_hold(connections, 1000, HELD_PER_UID_MAX - 5000 + 1),
                 CONNECTIONS_FULL_FOR_UID);
         connections_free(&connections);
 }
@@ -300,7 +301,7 @@ int main(void) {
                 cmocka_unit_test(test_the_last_places_are_for_root),
                 cmocka_unit_test(test_root_fills_the_whole_table_and_no_more),
                 cmocka_unit_test(test_a_uid_holds_as_much_as_it_may_and_others_theirs),
-                cmocka_unit_test(test_a_list_that_goes_on_counts_as_what_it_may_become),
+                cmocka_unit_test(test_a_list_that_goes_on_counts_as_far_as_it_is_written),
                 cmocka_unit_test(test_all_together_hold_as_much_as_they_may_and_root_what_he_wants),
                 cmocka_unit_test(test_every_slot_is_used_again),
                 cmocka_unit_test(test_idle_connections_are_those_silent_since_before_and_not_being_answered),
