@@ -1,5 +1,6 @@
 """An ordinary user floods the public socket; logins and everybody else's calls go on within their bounds."""
 # timeout: 300
+import array
 import contextlib
 import itertools
 import json
@@ -234,6 +235,34 @@ def test_connecting_and_vanishing_in_the_middle_of_a_call():
     others_go_on(flood)
     flood.wait(500)
     flood.close()
+    eventually(lambda: daemon.count_fds() <= before + 2, 30, "all closed")
+
+
+def talk_nonsense(path):
+    """A connection after the other that says something malformed, too long or too deep, with descriptors."""
+    token = call_text("Introspect", token="x" * 3000000)
+    nonsense = [b"\0" * 5000, b"[" * 60000, b'{"a":' * 10000, b'{"method":"\xff\xfe\x80"}\0', token,
+                b'{"method":"org.sessjwt.GetHealth",' + b",".join(b'"k%d":0' % n for n in range(5000)),
+                call_text("Introspect", token="\0" * 9000), b'{"method":"org.sessjwt.GetHealth\\u0000"}\0',
+                b'{"method":"org.sessjwt.GetHealth","parameters":{"x":1e999999}}\0', os.urandom(60000)]
+    null = os.open("/dev/null", os.O_RDONLY)
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null] * 30))]
+    for number in itertools.count():
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(path)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            sock.sendmsg([b" "], rights)
+            sock.sendall(nonsense[number % len(nonsense)])
+        sock.close()
+        yield 1
+
+
+def test_nonsense_megabytes_and_descriptors_over_and_over():
+    before = settled_fds()
+    floods = [Flood(daemon, "mallory", talk_nonsense).wait(20) for _ in range(2)]
+    for flood in floods:
+        others_go_on(flood)
+        flood.close()
     eventually(lambda: daemon.count_fds() <= before + 2, 30, "all closed")
 
 
