@@ -3,9 +3,11 @@ is on the disk, of what was not any part may be, torn at blocks. Then the store 
 and hold what was acknowledged up to there."""
 import collections
 import json
+import pathlib
 import random
 import shutil
 import struct
+import tempfile
 import uuid
 
 from harness import Daemon, lifetime, paths
@@ -238,8 +240,7 @@ class PowerLoss:
     def _start_daemon(self, number, config):
         """The machine is on again: every session is of an earlier boot, and no token of before counts."""
         self.disk.write_to(self.target, self.rng, "some")
-        runtime_dir = self.host.dir / f"runtime-{number}"
-        runtime_dir.mkdir()
+        runtime_dir = pathlib.Path(tempfile.mkdtemp(prefix="runtime-", dir=self.host.dir))
         daemon = Daemon(self.host, config, state_dir=self.target, runtime_dir=runtime_dir,
                         boot_id=str(uuid.uuid4()))
         daemon.start()
