@@ -241,9 +241,10 @@ static inline int send_packet(struct house *house, const void *packet, size_t si
                 memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &pidfd, sizeof(int));
         }
         REQUIRE(sendmsg(fds[0], &message, 0) == (ssize_t) size);
-        *waiter = (struct login_waiter){
-                .fd = fds[1], .index = (uint32_t) server->n_waiters, .connected_boot = clocks.awake
-        };
+        *waiter = (struct login_waiter){ .fd = fds[1],
+                .index = (uint32_t) server->n_waiters,
+                .is_watched = true,
+                .connected_boot = clocks.awake };
         REQUIRE(server_watch(server, waiter->fd, EPOLLIN, WATCH_LOGIN, waiter->index) == 0);
         server->waiters[server->n_waiters++] = waiter;
         return fds[0];
