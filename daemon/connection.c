@@ -13,6 +13,7 @@ struct connections {
         uint32_t generations[CONNECTIONS_MAX];
         /* Of those in use, packed beside the pointers: counting is one pass over 16 KiB. */
         uid_t uids[CONNECTIONS_MAX];
+        size_t max;
         size_t n_used; /* slots from here on were never used */
         uint32_t free_slots[CONNECTIONS_MAX];
         size_t n_free;
@@ -22,11 +23,12 @@ struct connections {
 
 #define NO_UID ((uid_t) -1)
 
-int connections_new(struct connections **ret) {
+int connections_new(size_t max, struct connections **ret) {
         struct connections *connections = calloc(1, sizeof(*connections));
 
         if (!connections)
                 return -ENOMEM;
+        connections->max = max < CONNECTIONS_MAX ? max : CONNECTIONS_MAX;
         *ret = connections;
         return 0;
 }
@@ -49,6 +51,11 @@ static size_t count_uid(const struct connections *connections, uid_t uid) {
         return n;
 }
 
+/* A small table keeps a quarter for him. */
+static size_t for_root(const struct connections *connections) {
+        return connections->max / 4 < CONNECTIONS_FOR_ROOT ? connections->max / 4 : CONNECTIONS_FOR_ROOT;
+}
+
 int connections_add(
         struct connections *connections, int *fd, const struct peer *peer, struct connection **ret) {
         struct connection *connection;
@@ -56,7 +63,7 @@ int connections_add(
 
         if (peer->uid != 0 && count_uid(connections, peer->uid) >= CONNECTIONS_PER_UID_MAX)
                 return CONNECTIONS_FULL_FOR_UID;
-        if (connections_count(connections) >= CONNECTIONS_MAX - (peer->uid != 0 ? CONNECTIONS_FOR_ROOT : 0))
+        if (connections_count(connections) >= connections->max - (peer->uid != 0 ? for_root(connections) : 0))
                 return CONNECTIONS_FULL;
         connection = calloc(1, sizeof(*connection));
         if (!connection)

@@ -39,7 +39,8 @@ struct connection {
 
 struct connections;
 
-int connections_new(struct connections **ret);
+/* At most max of them, and no more than CONNECTIONS_MAX. */
+int connections_new(size_t max, struct connections **ret);
 /* Closes all. */
 void connections_free(struct connections **connections);
 

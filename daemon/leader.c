@@ -92,19 +92,45 @@ size_t leaders_take_gone(struct leaders *leaders, struct leader_id *ret, size_t 
                 struct leader *leader = events[i].data.ptr;
 
                 (void) epoll_ctl(leaders->fd, EPOLL_CTL_DEL, leader->pidfd, NULL);
+                leader->is_told = true;
                 ret[i] = leader->id;
         }
         return n > 0 ? (size_t) n : 0;
 }
 
+static int leader_watch(struct leaders *leaders, struct leader *leader) {
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = leader };
+
+        if (epoll_ctl(leaders->fd, EPOLL_CTL_ADD, leader->pidfd, &event) < 0)
+                return -errno;
+        leader->is_told = false;
+        return 0;
+}
+
+int leaders_tell_again(struct leaders *leaders) {
+        int result = 0;
+
+        for (size_t i = 0; i < LEADER_BUCKETS; i++) {
+                for (struct leader *leader = leaders->buckets[i]; leader; leader = leader->next) {
+                        int r = leader->is_told ? leader_watch(leaders, leader) : 0;
+
+                        if (r < 0)
+                                result = r;
+                }
+        }
+        return result;
+}
+
 int leaders_watch(struct leaders *leaders, const struct leader_id *id, int *pidfd) {
         struct leader **place = leaders_place(leaders, id);
-        struct epoll_event event = { .events = EPOLLIN };
         struct leader *leader = *place;
+        int r;
 
         if (leader) {
-                leader->n_sessions++;
-                return 0;
+                r = leader->is_told ? leader_watch(leaders, leader) : 0;
+                if (r == 0)
+                        leader->n_sessions++;
+                return r;
         }
         if (leaders_are_full(leaders))
                 return -EMFILE;
@@ -114,10 +140,8 @@ int leaders_watch(struct leaders *leaders, const struct leader_id *id, int *pidf
         leader->id = *id;
         leader->pidfd = *pidfd;
         leader->n_sessions = 1;
-        event.data.ptr = leader;
-        if (epoll_ctl(leaders->fd, EPOLL_CTL_ADD, leader->pidfd, &event) < 0) {
-                int r = -errno;
-
+        r = leader_watch(leaders, leader);
+        if (r < 0) {
                 free(leader);
                 return r;
         }

@@ -23,9 +23,10 @@ enum leader_stage {
 struct leader {
         struct leader_id id;
         int pidfd;
-        size_t n_sessions;
-        uint32_t uid;  /* while it has a stage: whose login it is */
-        bool by_scope; /* and whether logind is to be asked first */
+        size_t n_sessions; /* and logins that are under way */
+        bool is_told;      /* that it is gone */
+        uint32_t uid;      /* while it has a stage: whose login it is */
+        bool by_scope;     /* and whether logind is to be asked first */
         enum leader_stage stage;
         usec_t due;
         struct leader *next;             /* in its bucket */
@@ -45,9 +46,13 @@ int leaders_fd(const struct leaders *leaders);
 /* The ids of those that went since the last call, at most max; each is told once. They stay until
  * released. */
 size_t leaders_take_gone(struct leaders *leaders, struct leader_id *ret, size_t max);
+/* What was told of those that are still there is told once more: their sessions' ends could not be kept. 0 or
+ * negative errno: to be tried again. */
+int leaders_tell_again(struct leaders *leaders);
 
-/* One more session of this leader. Takes *pidfd (which becomes -1) when the leader was not watched yet. 0;
- * -EMFILE: too many. */
+/* One more session, or login under way, of this leader. Takes *pidfd (which becomes -1) when the leader was
+ * not watched yet. A leader whose end was told before is told again: what comes now was not known then. 0;
+ * -EMFILE: too many; another negative errno. */
 int leaders_watch(struct leaders *leaders, const struct leader_id *id, int *pidfd);
 /* One session less; the last one frees it. */
 void leaders_release(struct leaders *leaders, const struct leader_id *id);

@@ -132,7 +132,8 @@ void login_free(struct login **login) {
         config_unref(&(*login)->config);
         free((*login)->reset);
         effects_free(&(*login)->change.effects);
-        cleanup_close(&(*login)->pidfd);
+        if (!(*login)->pidfd_is_lent)
+                cleanup_close(&(*login)->pidfd);
         cleanup_close(&(*login)->fd);
         free((*login)->packet);
         free((*login)->groups);

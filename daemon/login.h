@@ -18,6 +18,8 @@ struct login {
         struct frame_request frame; /* points into packet and groups */
         uint32_t *groups;
         int pidfd;               /* of the process that asks; -1: it did not send one */
+        bool pidfd_is_lent;      /* by leaders, as long as is_held */
+        bool is_held;            /* leader is watched for this open, whatever becomes of it */
         struct leader_id leader; /* pid 0: not known, or gone already */
         uint32_t audit_session;  /* of an open: its leader's; AUDIT_SESSION_UNSET */
         int fd;                  /* the module's connection: looked at for a hang-up, never written here */

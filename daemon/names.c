@@ -3,6 +3,7 @@
 #include "daemon/names.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -71,31 +72,58 @@ static int read_groups(const char *user, gid_t gid, struct name *name) {
 
 /* getpwnam_r answers 0 without a result when NSS knows that there is no such user, an error when it could
  * not find out (getpwnam(3)). */
-static void look_up(const char *user, struct name *name) {
+static enum names_state find_passwd(const char *user, uid_t *ret_uid, gid_t *ret_gid) {
         _cleanup_(cleanup_free) char *buffer = NULL;
         struct passwd passwd, *result = NULL;
         size_t size = 4096;
         int r;
 
-        name->state = NAMES_UNAVAILABLE;
         do {
                 char *larger = realloc(buffer, size);
 
                 if (!larger)
-                        return;
+                        return NAMES_UNAVAILABLE;
                 buffer = larger;
                 r = getpwnam_r(user, &passwd, buffer, size, &result);
                 size *= 2;
         } while (r == ERANGE && size <= PASSWD_BUFFER_MAX);
         if (r)
+                return NAMES_UNAVAILABLE;
+        if (!result)
+                return NAMES_GONE;
+        *ret_uid = passwd.pw_uid;
+        *ret_gid = passwd.pw_gid;
+        return NAMES_FOUND;
+}
+
+/* Whether the first source of names is not there, or can be read. */
+static bool can_look(void) {
+        _cleanup_(cleanup_close) int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+
+        return fd >= 0 || errno == ENOENT;
+}
+
+/* With two sources ("files systemd"), the second one's "no such user" hides that the first could not be read,
+ * for want of a descriptor, say; and it would end a session. So it is believed when the first can be read and
+ * it is said once more. */
+static enum names_state find_surely(const char *user, uid_t *ret_uid, gid_t *ret_gid) {
+        enum names_state state = find_passwd(user, ret_uid, ret_gid);
+
+        if (state != NAMES_GONE)
+                return state;
+        return can_look() ? find_passwd(user, ret_uid, ret_gid) : NAMES_UNAVAILABLE;
+}
+
+static void look_up(const char *user, struct name *name) {
+        uid_t uid = 0;
+        gid_t gid = 0;
+
+        name->state = find_surely(user, &uid, &gid);
+        if (name->state != NAMES_FOUND)
                 return;
-        if (!result) {
-                name->state = NAMES_GONE;
-                return;
-        }
-        name->uid = passwd.pw_uid;
-        if (read_groups(user, passwd.pw_gid, name) == 0)
-                name->state = NAMES_FOUND;
+        name->uid = uid;
+        if (read_groups(user, gid, name) < 0)
+                name->state = NAMES_UNAVAILABLE;
 }
 
 static void *names_thread(void *userdata) {

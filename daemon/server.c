@@ -20,11 +20,38 @@
 #define EVENTS_PER_ROUND 1024
 #define CALLS_PER_ROUND  64
 #define SWEEP_INTERVAL   (10 * USEC_PER_SEC)
+/* What a module waits for is over in 250 ms. */
+#define ACCEPT_PAUSE       (20 * USEC_PER_SEC / 1000)
+#define COMPLAINT_INTERVAL (10 * USEC_PER_SEC)
 
 int server_watch(struct server *server, int fd, uint32_t events, enum watch watch, uint64_t what) {
         struct epoll_event event = { .events = events, .data.u64 = ((uint64_t) watch << 56) | what };
 
         return epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* ---- listeners ---- */
+
+static void watch_listener(struct server *server, int fd, enum watch watch, uint32_t events) {
+        (void) epoll_ctl(server->epoll, EPOLL_CTL_MOD, fd,
+                &(struct epoll_event){ .events = events, .data.u64 = (uint64_t) watch << 56 });
+}
+
+void server_pause_listener(struct server *server, int fd, enum watch watch, int error) {
+        if (error == EAGAIN || error == EINTR || error == ECONNABORTED)
+                return;
+        if (server->now.boot >= server->accept_complained + COMPLAINT_INTERVAL) {
+                server->accept_complained = server->now.boot;
+                log_line(LOG_ERR, "cannot let anybody in: %s; callers wait", strerror(error));
+        }
+        watch_listener(server, fd, watch, 0);
+        server->accept_due = server->now.boot + ACCEPT_PAUSE;
+}
+
+static void resume_listeners(struct server *server) {
+        server->accept_due = USEC_NEVER;
+        watch_listener(server, server->listeners.login, WATCH_LOGIN_LISTENER, EPOLLIN);
+        watch_listener(server, server->listeners.public, WATCH_PUBLIC_LISTENER, EPOLLIN);
 }
 
 /* ---- signals, by sd-event ---- */
@@ -94,8 +121,8 @@ static void take_reload(struct server *server) {
 /* ---- a round ---- */
 
 static usec_t next_due(const struct server *server) {
-        const usec_t all[] = { server->sweep_due, server->expiry_due, server->keys_due, server->history_due,
-                server->heartbeat_due, server_names_due(server), server_list_due(server),
+        const usec_t all[] = { server->sweep_due, server->accept_due, server->expiry_due, server->keys_due,
+                server->history_due, server->heartbeat_due, server_names_due(server), server_list_due(server),
                 server_bearer_files_due(server), terminate_due(server->leaders),
                 server->notices.n > 0 ? 0 : USEC_NEVER };
         usec_t due = USEC_NEVER;
@@ -107,6 +134,8 @@ static usec_t next_due(const struct server *server) {
 }
 
 static void run_due(struct server *server) {
+        if (server->accept_due <= server->now.boot)
+                resume_listeners(server);
         if (server->heartbeat_due <= server->now.boot)
                 server_beat(server);
         if (server->expiry_due <= server->now.boot)
@@ -318,7 +347,7 @@ int server_run(const struct server_options *options) {
                 return 1;
         server->options = options;
         server->epoll = server->listeners.login = server->listeners.public = -1;
-        server->expiry_due = server->keys_due = USEC_NEVER;
+        server->expiry_due = server->keys_due = server->accept_due = USEC_NEVER;
         r = server_open(server);
         if (r >= 0) {
                 log_line(LOG_INFO, "sessjwtd %s is ready, %zu login processes are watched", SESSJWT_VERSION,

@@ -1,6 +1,7 @@
 /* server_accept: who comes in on the public socket, how long he stays, and how much may be held for him. */
 #include "daemon/server_private.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,8 +33,10 @@ void server_accept_public(struct server *server) {
                 struct peer peer;
                 int r;
 
-                if (fd < 0)
+                if (fd < 0) {
+                        server_pause_listener(server, server->listeners.public, WATCH_PUBLIC_LISTENER, errno);
                         return;
+                }
                 if (peer_read(fd, server->config->admin_gid, server->now.boot, &peer) < 0)
                         continue;
                 r = connections_add(server->connections, &fd, &peer, &connection);

@@ -173,14 +173,28 @@ static int gone_run(struct change *change, struct store_txn *txn) {
         return r < 0 ? r : 0;
 }
 
+/* For want of space its ends wait by themselves (EFFECT_END_NOT_KEPT). */
+static void gone_done(struct change *change, void *userdata) {
+        struct server *server = userdata;
+
+        server->leaders_untold |= change->result < 0 && change->result != -ENOSPC;
+        own_change_done(change, userdata);
+}
+
 void server_leaders_gone(struct server *server) {
         struct leader_id gone[GONE_PER_ROUND];
         size_t n = leaders_take_gone(server->leaders, gone, GONE_PER_ROUND);
 
         for (size_t i = 0; i < n; i++)
-                (void) own_change_post(
-                        server, &(struct own_change){ .change = { .run = gone_run, .done = own_change_done },
-                                        .leader = gone[i] });
+                if (!own_change_post(
+                            server, &(struct own_change){ .change = { .run = gone_run, .done = gone_done },
+                                            .leader = gone[i] }))
+                        server->leaders_untold = true;
+}
+
+void server_tell_leaders_again(struct server *server) {
+        if (server->leaders_untold)
+                server->leaders_untold = leaders_tell_again(server->leaders) < 0;
 }
 
 /* ---- deadlines ---- */
@@ -193,8 +207,10 @@ void server_find_expiry(struct server *server) {
         if (server->is_expiring || server->is_retrying || server->unkept.n > 0)
                 return;
         r = expiry_due(server->service.store, &server->expiry_due);
-        if (r < 0)
+        if (r < 0) {
                 log_line(LOG_ERR, "cannot find the next deadline: %s", strerror(-r));
+                server->expiry_due = server->now.boot + USEC_PER_SEC;
+        }
         if (server->expiry_due < server->expiry_not_before)
                 server->expiry_due = server->expiry_not_before;
 }
@@ -213,6 +229,8 @@ void server_expire(struct server *server) {
         if (own_change_post(
                     server, &(struct own_change){ .change = { .run = expiry_run, .done = expire_done } }))
                 server->is_expiring = true;
+        else
+                server->expiry_due = server->now.boot + USEC_PER_SEC;
 }
 
 /* ---- a login that was refused after all ---- */

@@ -71,8 +71,10 @@ void server_accept_logins(struct server *server) {
                         accept4(server->listeners.login, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
                 struct login_waiter *waiter;
 
-                if (fd < 0)
+                if (fd < 0) {
+                        server_pause_listener(server, server->listeners.login, WATCH_LOGIN_LISTENER, errno);
                         return;
+                }
                 if (!peer_may_speak(fd) || server->n_waiters == LOGIN_CONNECTIONS_MAX)
                         continue;
                 waiter = calloc(1, sizeof(*waiter));
@@ -229,11 +231,33 @@ static void note_new_device(struct server *server, const struct login *login) {
                         strerror(-r));
 }
 
+/* Before anything is kept: a session whose leader cannot be watched would outlive him. */
+static int hold_leader(struct server *server, struct login *login) {
+        int pidfd = login->pidfd;
+        int r = leaders_watch(server->leaders, &login->leader, &pidfd);
+
+        if (r < 0)
+                return r;
+        login->is_held = true;
+        login->pidfd_is_lent = pidfd < 0;
+        return 0;
+}
+
+static void let_go_of_leader(struct server *server, struct login *login) {
+        if (!login->is_held)
+                return;
+        if (login->pidfd_is_lent)
+                login->pidfd = -1;
+        login->is_held = login->pidfd_is_lent = false;
+        leaders_release(server->leaders, &login->leader);
+}
+
 static void login_done(struct change *change, void *userdata) {
         struct login *login = (struct login *) change;
         struct server *server = userdata;
         const struct session *opened = NULL;
         bool heard = false;
+        int no_pidfd = -1;
 
         for (size_t i = 0; i < change->effects.n; i++)
                 if (change->effects.items[i].kind == EFFECT_SESSION_OPENED)
@@ -242,7 +266,8 @@ static void login_done(struct change *change, void *userdata) {
         login_settle(login);
         give_back_status_index(server, login);
         server_tell_events(server, &change->effects);
-        tell_leaders(&change->effects, server->leaders, &login->pidfd);
+        tell_leaders(&change->effects, server->leaders, &no_pidfd);
+        let_go_of_leader(server, login);
         if (change->result < 0) {
                 log_line(LOG_ERR, "a login of %s could not be kept: %s", login->frame.user,
                         strerror(-change->result));
@@ -289,6 +314,16 @@ static void answer_read(struct server *server, struct login *login) {
         latency_note(&server->service.statistics.accounts, clock_now().awake - login->received_awake);
 }
 
+static void refuse_open(struct login *login, int error) {
+        bool heard;
+
+        log_line(LOG_ERR, "cannot watch login process %d of %s: %s", login->leader.pid, login->frame.user,
+                strerror(-error));
+        login->reply = (struct frame_reply){ .outcome = FRAME_FAILED,
+                .text = "sessjwt: the login process cannot be watched" };
+        answer_login(login->fd, &login->reply, &heard);
+}
+
 static void answer_choose(struct server *server, struct login *login) {
         bool heard;
 
@@ -303,6 +338,7 @@ void server_read_login(struct server *server, uint32_t index) {
         struct login_waiter *waiter = index < server->n_waiters ? server->waiters[index] : NULL;
         bool heard;
         ssize_t n;
+        int r;
 
         if (!waiter)
                 return;
@@ -335,6 +371,11 @@ void server_read_login(struct server *server, uint32_t index) {
                 return;
         }
         if (login->frame.phase == FRAME_OPEN) {
+                r = hold_leader(server, login);
+                if (r < 0) {
+                        refuse_open(login, r);
+                        return;
+                }
                 login_take_choice(login, server->now.boot);
                 (void) process_audit_session(login->leader.pid, &login->audit_session);
         }

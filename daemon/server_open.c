@@ -18,15 +18,29 @@
 
 #define FDS_FOR_OURSELVES 64
 
-static void raise_descriptors(size_t *ret_max_leaders) {
-        struct rlimit limit = { .rlim_cur = 1024, .rlim_max = 1024 };
+/* What descriptors are for. The public has its share, so that none is missing where somebody logs in. */
+struct budget {
+        size_t leaders;
+        size_t connections;
+};
+
+static struct budget budget_of(size_t limit) {
         size_t others = CONNECTIONS_MAX + LOGIN_CONNECTIONS_MAX * 2 + FDS_FOR_OURSELVES;
+        size_t rest = limit > FDS_FOR_OURSELVES + 4 ? limit - FDS_FOR_OURSELVES : 4;
+
+        if (limit > 2 * others)
+                return (struct budget){ .leaders = limit - others, .connections = CONNECTIONS_MAX };
+        return (struct budget){ .leaders = rest / 2, .connections = rest / 4 };
+}
+
+static struct budget raise_descriptors(void) {
+        struct rlimit limit = { .rlim_cur = 1024, .rlim_max = 1024 };
 
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
                 limit.rlim_cur = limit.rlim_max;
                 (void) setrlimit(RLIMIT_NOFILE, &limit);
         }
-        *ret_max_leaders = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : limit.rlim_cur / 2;
+        return budget_of(limit.rlim_cur);
 }
 
 /* Whoever comes here has another version than before: which one reads it, and what else can be done. */
@@ -150,13 +164,13 @@ static int take_up(struct server *server, size_t max_leaders) {
 }
 
 /* Connections, and the threads that work for the loop. */
-static int make_parts(struct server *server) {
+static int make_parts(struct server *server, size_t max_connections) {
         int r;
 
         server->scratch_reply = malloc(REPLY_MAX + 1);
         if (!server->scratch_reply)
                 return -ENOMEM;
-        r = connections_new(&server->connections);
+        r = connections_new(max_connections, &server->connections);
         if (r >= 0)
                 r = quotas_new(&server->quotas);
         if (r >= 0)
@@ -175,14 +189,13 @@ static int make_parts(struct server *server) {
 }
 
 int server_open(struct server *server) {
-        size_t max_leaders;
+        struct budget budget = raise_descriptors();
         int r;
 
-        raise_descriptors(&max_leaders);
         server->now = clock_now();
         server->service.started_boot = server->now.boot;
         server->config_read_wall = server->now.wall;
-        server->service.health.leaders_max = max_leaders;
+        server->service.health.leaders_max = budget.leaders;
         server->service.health.state_dir = server->options->state_dir;
         server->service.health.config_file = server->options->config_file;
         server->sweep_due = server->now.boot;
@@ -198,9 +211,9 @@ int server_open(struct server *server) {
         if (r >= 0)
                 r = open_listeners(server);
         if (r >= 0)
-                r = take_up(server, max_leaders);
+                r = take_up(server, budget.leaders);
         if (r >= 0)
-                r = make_parts(server);
+                r = make_parts(server, budget.connections);
         if (r < 0)
                 return r;
         server_find_expiry(server);

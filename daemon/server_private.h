@@ -81,6 +81,8 @@ struct server {
         struct service service;
         struct config *config;
         struct listeners listeners;
+        usec_t accept_due; /* boot clock: when listeners are watched again that could not be accepted from */
+        usec_t accept_complained; /* boot clock */
         struct turn *turn;
         struct fdstore *fdstore;
         struct leaders *leaders;
@@ -115,6 +117,7 @@ struct server {
         unsigned calls;            /* left in this round */
         usec_t work_ends;          /* awake: logins are looked at again */
 
+        bool leaders_untold;      /* that some went could not be kept: they are told again */
         usec_t expiry_due;        /* boot clock; USEC_NEVER while a change that ends sessions is under way */
         usec_t expiry_not_before; /* boot clock: after one that could not be kept */
         bool is_expiring;         /* a change that ends sessions is under way */
@@ -150,6 +153,9 @@ int server_open(struct server *server);
 /* server.c */
 int server_open_loop(struct server *server);
 int server_watch(struct server *server, int fd, uint32_t events, enum watch watch, uint64_t what);
+/* After a failed accept. A listener stays readable as long as somebody knocks who cannot be let in (no
+ * descriptor is left, say): it is not watched for a moment, else the loop would spin. */
+void server_pause_listener(struct server *server, int fd, enum watch watch, int error);
 
 /* server_login.c */
 void server_accept_logins(struct server *server);
@@ -190,6 +196,8 @@ void server_cancel_names(struct server *server);
 /* server_change.c */
 void server_take_done(struct server *server);
 void server_leaders_gone(struct server *server);
+/* Every second: those whose end could not be kept. */
+void server_tell_leaders_again(struct server *server);
 void server_expire(struct server *server);
 /* An event: another configuration applies. */
 void server_note_reload(struct server *server);

@@ -142,6 +142,7 @@ void server_beat(struct server *server) {
         status_beat(server->service.status, server->now.wall);
         server_watch_bearer_clock(server);
         server_note_health(server, server_note_transaction(server));
+        server_tell_leaders_again(server);
         if (server->turn)
                 retry_ends(server);
 }

@@ -117,16 +117,15 @@ static void drop_effects(struct change *change) {
 enum { WITHOUT_HISTORY, WITH_HISTORY };
 enum { HISTORY_FAILED = 1 };
 
-/* 0: it has its result; HISTORY_FAILED: it is undone for the sake of its rows in history alone; < 0: it was
- * not run. */
+/* 0: it has its result; HISTORY_FAILED: it is undone for the sake of its rows in history alone. */
 static int try_change(struct change *change, struct store_txn *turn_txn, int history) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         int r;
 
         effects_clear(&change->effects);
-        r = store_begin_request(turn_txn, &txn);
-        if (r < 0)
-                return r;
+        change->result = store_begin_request(turn_txn, &txn);
+        if (change->result < 0) /* it was not run; whether the turn is well, its commit says */
+                return 0;
         change->result = change->run(change, txn);
         effects_stamp(&change->effects, clock_now().wall);
         /* What a change did wrong is undone with it alone; if the store itself has failed, the turn's commit
@@ -144,25 +143,24 @@ static int try_change(struct change *change, struct store_txn *turn_txn, int his
 }
 
 /* An end is not refused because it cannot be told later that it was. */
-static int run_change(struct change *change, struct store_txn *turn_txn, int history) {
-        int r = try_change(change, turn_txn, history);
-
-        return r == HISTORY_FAILED ? try_change(change, turn_txn, WITHOUT_HISTORY) : r;
+static void run_change(struct change *change, struct store_txn *turn_txn, int history) {
+        if (try_change(change, turn_txn, history) == HISTORY_FAILED)
+                (void) try_change(change, turn_txn, WITHOUT_HISTORY);
 }
 
-/* Runs and commits these as one turn. On failure no change of them was kept. */
+enum { BATCH_NOT_BEGUN = 1 };
+
+/* Runs and commits these as one turn. BATCH_NOT_BEGUN: there was no memory for it, and the store is as it
+ * was. On failure no change of them was kept. */
 static int run_batch(struct turn *turn, struct change *batch, int history) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         int r;
 
         r = store_begin_turn(turn->store, &txn);
         if (r < 0)
-                return r;
-        for (struct change *change = batch; change; change = change->next) {
-                r = run_change(change, txn, history);
-                if (r < 0)
-                        return r;
-        }
+                return r == -ENOMEM ? BATCH_NOT_BEGUN : r;
+        for (struct change *change = batch; change; change = change->next)
+                run_change(change, txn, history);
         HOOK("before-commit");
         r = store_commit(&txn);
         HOOK("after-commit");
@@ -174,11 +172,16 @@ static void fail_change(struct change *change, int error) {
         change->result = error;
 }
 
-/* Whether the commit reached the disk is not known: no answer but an error is honest, and the next start
- * reads what is there. */
-static void fail_from(struct change *change) {
+/* What a batch's result is for each of its changes. */
+static int error_of(int result) {
+        if (result == BATCH_NOT_BEGUN)
+                return -ENOMEM;
+        return result == -ENOSPC ? result : -EIO;
+}
+
+static void fail_from(struct change *change, int error) {
         for (; change; change = change->next)
-                fail_change(change, -EIO);
+                fail_change(change, error);
 }
 
 /* At once behind their commit: what is committed can be seen, and is to be told before it is seen. */
@@ -208,14 +211,16 @@ static int run_one_by_one(struct turn *turn, struct queue *batch) {
                 queue_init(&alone);
                 queue_add(&alone, change);
                 r = run_batch(turn, change, WITHOUT_HISTORY);
-                if (r < 0)
-                        fail_change(change, r == -ENOSPC ? r : -EIO);
+                if (r != 0)
+                        fail_change(change, error_of(r));
                 r = r == -ENOSPC ? 0 : r;
                 hand_back(turn, &alone, r < 0);
         }
         return r;
 }
 
+/* After a failed commit nobody knows whether it reached the disk: no answer but an error is honest, and the
+ * next start reads what is there. */
 static void run_turn(struct turn *turn, struct queue *batch) {
         usec_t begun = clock_now().awake;
         int r = run_batch(turn, batch->head, WITH_HISTORY);
@@ -223,8 +228,8 @@ static void run_turn(struct turn *turn, struct queue *batch) {
         batch->head->turn_took = clock_now().awake - begun;
         if (r == -ENOSPC)
                 r = run_one_by_one(turn, batch);
-        if (r < 0)
-                fail_from(batch->head);
+        if (r != 0)
+                fail_from(batch->head, error_of(r));
         if (batch->head)
                 hand_back(turn, batch, r < 0);
 }

@@ -30,7 +30,7 @@ struct change {
         void (*done)(struct change *change, void *userdata);
         struct effects effects; /* on failure none, but for EFFECT_END_NOT_KEPT if ends_stand */
         bool ends_stand;        /* what it ends has ended, whether that could be kept or not */
-        int result;             /* run's, or -ENOSPC, -EIO when the commit failed */
+        int result;             /* run's; -ENOSPC, -EIO: of the commit; -ENOMEM: it was not run */
         usec_t turn_took;       /* of its turn, commit included, if it was the first in it; else 0 */
         struct change *next;
 };

@@ -87,6 +87,10 @@ class Varlink:
             theirs.recv(1)
         os._exit(0)  # nothing of the parent's is ours to clean up
 
+    def is_open(self):
+        """Whether close() was not called yet."""
+        return self._sock.fileno() >= 0
+
     def close(self):
         """Hangs up; the child that lent its identity ends too."""
         if getattr(self, "_sock", None):

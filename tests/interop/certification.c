@@ -287,7 +287,7 @@ static int serve(const char *directory) {
         char error[256] = "";
         int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-        if (epoll < 0 || connections_new(&connections) < 0 ||
+        if (epoll < 0 || connections_new(CONNECTIONS_MAX, &connections) < 0 ||
                 listeners_open(directory, NULL, &listeners, error, sizeof(error)) < 0 ||
                 epoll_ctl(epoll, EPOLL_CTL_ADD, listeners.public, &event) < 0)
                 errx(1, "cannot serve: %s", error);

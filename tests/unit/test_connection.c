@@ -15,7 +15,7 @@
 static struct connections *new_connections(void) {
         struct connections *connections = NULL;
 
-        assert_int_equal(connections_new(&connections), 0);
+        assert_int_equal(connections_new(CONNECTIONS_MAX, &connections), 0);
         return connections;
 }
 
@@ -132,6 +132,17 @@ static void test_the_last_places_are_for_root(void **state) {
         for (int i = 0; i < CONNECTIONS_FOR_ROOT; i++)
                 add(connections, 0);
         assert_int_equal(try_add(connections, 0, &refused), CONNECTIONS_FULL);
+        connections_free(&connections);
+}
+
+static void test_a_table_for_fewer_descriptors_is_full_earlier(void **state) {
+        struct connections *connections = NULL;
+        struct connection *refused = NULL;
+
+        assert_int_equal(connections_new(3, &connections), 0);
+        for (uid_t uid = 0; uid < 3; uid++)
+                add(connections, uid);
+        assert_int_equal(try_add(connections, 1000, &refused), CONNECTIONS_FULL);
         connections_free(&connections);
 }
 
@@ -299,6 +310,7 @@ int main(void) {
                 cmocka_unit_test(test_the_generation_never_outgrows_what_an_event_carries),
                 cmocka_unit_test(test_a_uid_has_a_bound_and_others_still_come_in),
                 cmocka_unit_test(test_the_last_places_are_for_root),
+                cmocka_unit_test(test_a_table_for_fewer_descriptors_is_full_earlier),
                 cmocka_unit_test(test_root_fills_the_whole_table_and_no_more),
                 cmocka_unit_test(test_a_uid_holds_as_much_as_it_may_and_others_theirs),
                 cmocka_unit_test(test_a_list_that_goes_on_counts_as_far_as_it_is_written),

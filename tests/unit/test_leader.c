@@ -57,6 +57,49 @@ static void test_the_death_of_a_leader_is_told_once(void **state) {
         assert_null(leaders);
 }
 
+static void test_a_death_whose_ends_were_not_kept_is_told_again(void **state) {
+        struct child child = child_start(child_does_nothing, NULL),
+                     alive = child_start(child_does_nothing, NULL);
+        struct leaders *leaders = new_leaders(10);
+        struct leader_id id = leader_of(&child), other = leader_of(&alive);
+
+        watch(leaders, &child);
+        watch(leaders, &alive);
+        child_become_zombie(&child);
+        assert_told(leaders, &id);
+        assert_silent(leaders);
+        assert_int_equal(leaders_tell_again(leaders), 0);
+        assert_told(leaders, &id);
+        assert_silent(leaders);
+        leaders_release(leaders, &id);
+        assert_int_equal(leaders_tell_again(leaders), 0);
+        assert_silent(leaders);
+        child_wait(&child);
+        leaders_release(leaders, &other);
+        child_kill(&alive);
+        leaders_free(&leaders);
+}
+
+/* An open was under way when its leader died and that was told: nobody else would say it to that session. */
+static void test_a_session_that_comes_after_its_leaders_death_is_told_of_it(void **state) {
+        struct child child = child_start(child_does_nothing, NULL);
+        struct leaders *leaders = new_leaders(10);
+        struct leader_id id = leader_of(&child);
+        int no_pidfd = -1;
+
+        watch(leaders, &child);
+        child_become_zombie(&child);
+        assert_told(leaders, &id);
+        assert_int_equal(leaders_watch(leaders, &id, &no_pidfd), 0);
+        assert_told(leaders, &id);
+        leaders_release(leaders, &id);
+        assert_non_null(leaders_find(leaders, &id));
+        leaders_release(leaders, &id);
+        assert_null(leaders_find(leaders, &id));
+        child_wait(&child);
+        leaders_free(&leaders);
+}
+
 static void test_a_leader_that_died_before_it_was_watched_is_told_too(void **state) {
         struct child child = child_start(child_does_nothing, NULL);
         struct leaders *leaders = new_leaders(10);
@@ -333,6 +376,8 @@ static void test_a_pid_that_is_a_thread_now_is_not_opened(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_the_death_of_a_leader_is_told_once),
+                cmocka_unit_test(test_a_death_whose_ends_were_not_kept_is_told_again),
+                cmocka_unit_test(test_a_session_that_comes_after_its_leaders_death_is_told_of_it),
                 cmocka_unit_test(test_a_leader_that_died_before_it_was_watched_is_told_too),
                 cmocka_unit_test(test_a_leader_of_two_sessions_is_watched_until_both_are_released),
                 cmocka_unit_test(test_a_copy_of_the_pidfd_in_another_process_leaves_no_watch_behind),

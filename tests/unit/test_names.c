@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/names.h"
@@ -49,6 +50,24 @@ static bool has_group(const struct name *name, uint32_t gid) {
                 if (name->groups[i] == gid)
                         return true;
         return false;
+}
+
+/* No descriptor is left to read /etc/passwd with: who is not found then is not gone. */
+static void test_without_a_descriptor_nobody_is_gone(void **state) {
+        struct rlimit limit, none;
+        struct names *names = *state;
+        struct name name = { 0 };
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        none = (struct rlimit){ .rlim_cur = 1, .rlim_max = limit.rlim_max };
+        assert_int_equal(names_find(names, "root", at(START), &name), NAMES_ASKED); /* NSS is loaded */
+        take(names, START);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        assert_int_equal(names_find(names, "daemon", at(START), &name), NAMES_ASKED);
+        take(names, START);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        assert_int_equal(names_find(names, "daemon", at(START), &name), 0);
+        assert_int_equal(name.state, NAMES_UNAVAILABLE);
 }
 
 static void test_a_user_is_asked_for_once_and_then_known(void **state) {
@@ -158,6 +177,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(
                         test_a_user_is_asked_for_once_and_then_known, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_without_a_descriptor_nobody_is_gone, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_a_user_who_does_not_exist_is_gone, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         test_what_is_known_is_asked_again_after_a_minute, set_up, tear_down),
