@@ -250,7 +250,7 @@ static inline struct house *house_begin(size_t number) {
         server->expiry_not_before = server->list_not_before = 0;
         server->listed = (struct status_listed){ 0 };
         server->released_below = server->counted_transaction = 0;
-        REQUIRE(connections_new(&server->connections) == 0);
+        REQUIRE(connections_new(CONNECTIONS_MAX, &server->connections) == 0);
         REQUIRE(feed_new(8, 4096, &server->feed) == 0);
         REQUIRE(leaders_new(6, NULL, &server->leaders) == 0);
         REQUIRE(server_watch(server, leaders_fd(server->leaders), EPOLLIN, WATCH_LEADERS, 0) == 0);
