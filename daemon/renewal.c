@@ -25,13 +25,13 @@ static int is_behind_page(const struct store *store, const char *runtime_dir) {
                 r = status_find_store(dir, point.id, &point.transaction);
         if (r < 0)
                 return r;
-        return r == 0 && store_is_behind(store, &point);
+        return r == 0 ? store_is_behind(store, &point) : 0;
 }
 
-static bool is_behind_seen(const struct store *store) {
+static int is_behind_seen(const struct store *store) {
         struct store_point point;
 
-        return store_find_seen(store, &point) == 0 && store_is_behind(store, &point);
+        return store_find_seen(store, &point) == 0 ? store_is_behind(store, &point) : 0;
 }
 
 /* NULL in ret_why: there is nothing to renew. */
@@ -54,11 +54,11 @@ static int find_why(const struct service *service, const char *runtime_dir, cons
         if (r)
                 return r < 0 ? r : 0;
         r = is_behind_page(service->store, runtime_dir);
-        if (r < 0)
-                return r;
-        if (r || is_behind_seen(service->store))
+        if (r == 0)
+                r = is_behind_seen(service->store);
+        if (r > 0)
                 *ret_why = "the store is not what was here last, but another one or an older copy";
-        return 0;
+        return r < 0 ? r : 0;
 }
 
 int renewal_begin(struct service *service, const char *runtime_dir) {

@@ -343,8 +343,10 @@ int server_run(const struct server_options *options) {
         struct server *server = calloc(1, sizeof(*server));
         int r;
 
-        if (!server)
+        if (!server) {
+                log_line(LOG_ERR, "sessjwtd ends: no memory");
                 return 1;
+        }
         server->options = options;
         server->epoll = server->listeners.login = server->listeners.public = -1;
         server->expiry_due = server->keys_due = server->accept_due = USEC_NEVER;

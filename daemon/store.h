@@ -278,8 +278,9 @@ struct store_point {
 /* How far the store in this folder had come when it was opened, by a file beside it, which each turn is noted
  * in. STORE_NOT_FOUND: that says nothing. */
 int store_find_seen(const struct store *store, struct store_point *ret);
-/* Whether it is not what had come so far: it is another store, or was taken back to what it had been. */
-bool store_is_behind(const struct store *store, const struct store_point *point);
+/* Whether it is not what had come so far: it is another store, or was taken back to what it had been. < 0, 0
+ * or 1. */
+int store_is_behind(const struct store *store, const struct store_point *point);
 
 /* ---- signing keys: opaque bytes under their kid; only keyring knows what is in them ---- */
 

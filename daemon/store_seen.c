@@ -59,10 +59,12 @@ void store_note_seen(struct store *store) {
         (void) !pwrite(store->seen_fd, &row, sizeof(row), 0);
 }
 
-bool store_is_behind(const struct store *store, const struct store_point *point) {
+int store_is_behind(const struct store *store, const struct store_point *point) {
         struct store_point own;
+        int r;
 
-        if (find_point(store, &own) < 0)
-                return true;
+        r = find_point(store, &own);
+        if (r < 0)
+                return r;
         return memcmp(own.id, point->id, sizeof(own.id)) != 0 || own.transaction < point->transaction;
 }
