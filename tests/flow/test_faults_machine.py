@@ -1,5 +1,5 @@
-"""What the machine does to us: descriptors run out, the disk is full or cannot be written, clocks are set, the
-host starts again, a pid is used again. Nothing that was acknowledged is lost, nobody else's session ends."""
+"""What the machine does to us: descriptors run out, the disk is full or unwritable, clocks are set, the host
+starts again, a pid is used again. Nothing acknowledged is lost, nobody else's session ends."""
 import ctypes
 import errno
 import os

@@ -272,7 +272,7 @@ int posix_fallocate(int fd, off_t at, off_t size) {
         return FAILS(ROOM) ? control->error : next(fd, at, size);
 }
 
-/* ---- LMDB, whose errors are returned ---- */
+/* ---- LMDB, whose errors are returned; mdb_env_info has none for who has an environment ---- */
 
 #define WRAP_MDB(name, parameters, arguments)                                                                \
         int name parameters {                                                                                \
@@ -292,7 +292,6 @@ WRAP_MDB(mdb_cursor_open, (MDB_txn * txn, MDB_dbi dbi, MDB_cursor **ret), (txn, 
 WRAP_MDB(mdb_cursor_get, (MDB_cursor * cursor, MDB_val *key, MDB_val *value, MDB_cursor_op op),
         (cursor, key, value, op))
 WRAP_MDB(mdb_stat, (MDB_txn * txn, MDB_dbi dbi, MDB_stat *ret), (txn, dbi, ret))
-WRAP_MDB(mdb_env_info, (MDB_env * env, MDB_envinfo *ret), (env, ret))
 WRAP_MDB(mdb_dbi_open, (MDB_txn * txn, const char *name, unsigned flags, MDB_dbi *ret),
         (txn, name, flags, ret))
 WRAP_MDB(mdb_drop, (MDB_txn * txn, MDB_dbi dbi, int del), (txn, dbi, del))
