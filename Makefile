@@ -83,10 +83,8 @@ PRODUCT := $(B)/sessjwtd $(B)/pam_sessjwt.so $(LIBRARY) $(B)/sessjwt
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 REPLAYS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 INTEROP    := $(patsubst tests/interop/%.c,$(B)/tests/interop/%,$(wildcard tests/interop/*.c))
-PRELOADED  := $(B)/tests/harness/fail_calls.so
-HARNESS    := $(patsubst tests/harness/%.c,$(B)/tests/harness/%, \
-                $(filter-out $(PRELOADED:$(B)/%.so=%.c),$(wildcard tests/harness/*.c))) $(PRELOADED)
-HARNESS    += $(addprefix $(B)/tests/soak/,store_look verify_lines record.so)
+HARNESS    := $(patsubst %.c,$(B)/%,$(filter-out %/fail_calls.c,$(wildcard tests/harness/*.c)))
+HARNESS    += $(addprefix $(B)/tests/,soak/store_look soak/verify_lines soak/record.so harness/fail_calls.so)
 
 .PHONY: all help clean deps check check-unit test-build bench soak demo install deb format
 all: $(PRODUCT) ## build everything into build/
@@ -195,12 +193,6 @@ $(REPLAYS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/tests/fuzz/replay.o $(B)/daem
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(B)/tests/fuzz/replay.o \
 		$(B)/daemon.a $(B)/contract.a -ljansson -lm $(LIBS_daemon)
 
-# Preloaded into a process under test, whatever that was built with.
-$(B)/tests/harness/%.so: tests/harness/%.c
-	$(call say,TEST,$<)
-	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -fPIC $(WARNINGS) -O1 -g -MMD -MP -shared -o $@ $< -ldl
-
 $(B)/tests/harness/%: tests/harness/%.c
 	$(call say,TEST,$<)
 	@mkdir -p $(@D)
@@ -221,10 +213,11 @@ $(B)/tests/soak/store_look: tests/soak/store_look.c $(B)/daemon.a $(B)/contract.
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/daemon.a $(B)/contract.a $(LIBS_daemon)
 
-$(B)/tests/soak/record.so: tests/soak/record.c
+# Preloaded into a process under test, whatever that was built with.
+$(B)/tests/%.so: tests/%.c
 	$(call say,TEST,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -shared -o $@ $< -ldl
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -fPIC $(WARNINGS) -O1 -g -MMD -MP -MF $@.d -shared -o $@ $< -ldl
 
 $(B)/tests/soak/verify_lines: tests/soak/verify_lines.c $(LIBRARY)
 	$(call say,TEST,$<)
