@@ -128,5 +128,5 @@ def test_each_call_of_a_backup_may_fail_and_one_that_was_acknowledged_is_there()
         assert path.endswith(name)
         with open(path, "rb") as file:
             assert len(file.read(8192)) == 8192
-    world.all_kinds(backup, steps={"memory": 7, "store": 211},
+    world.all_kinds(backup, steps={"memory": 7, "store": 1999},
                     kinds=("memory", "store", "write", "sync", "descriptor", "thread", "name", "room"))

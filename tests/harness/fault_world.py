@@ -11,7 +11,7 @@ CLEAR_ERRORS = ("org.sessjwt.StoreUnavailable", "org.sessjwt.SessionEnded", "org
                 "org.sessjwt.NamesUnavailable", "org.sessjwt.ConfigurationInvalid",
                 "org.sessjwt.BackupFailed")
 COMMIT_FAILED = "the store failed to commit"
-N_MAX = 3000
+N_MAX = 30000
 KINDS_AT_WORK = ("memory", "read", "write", "sync", "store", "commit", "descriptor", "random", "name", "room")
 SLACK_FDS = 2  # connections that were made anew
 MEMORY_KIB = 24 * 1024
