@@ -217,7 +217,7 @@ static int drop_known(struct doctor *doctor, struct logins *logins) {
 
 /* A login that is being made is known to others first; to the daemon when its module has had its time. */
 static void wait_for_modules(void) {
-        struct timespec time = { .tv_sec = LOGIN_TIMEOUT_MAX_MSEC / 1000, .tv_nsec = 200 * 1000 * 1000 };
+        struct timespec time = { .tv_sec = LOGIN_TIMEOUT_MAX_MSEC / 1000, .tv_nsec = 200000000L };
 
         while (nanosleep(&time, &time) < 0 && errno == EINTR)
                 ;

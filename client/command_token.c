@@ -67,9 +67,11 @@ static int read_token(struct command *command, char buf[static 2 * TOKEN_MAX + 1
         int fd = STDIN_FILENO;
         ssize_t size;
 
-        if (strcmp(file, "-") != 0)
-                fd = opened = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        size = fd < 0 ? -errno : bytes_read(fd, buf, 2 * TOKEN_MAX);
+        if (strcmp(file, "-") != 0) {
+                opened = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+                fd = opened;
+        }
+        size = fd < 0 ? -errno : bytes_read(fd, buf, (size_t) 2 * TOKEN_MAX);
         if (size < 0) {
                 /* what looks like a token is not repeated on a terminal */
                 fprintf(stderr, "sessjwt: Cannot read %s: %s\n", is_token_like(file) ? "that file" : file,

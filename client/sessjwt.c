@@ -1,6 +1,7 @@
 /* sessjwt: the command. One table of verbs, one of options; each verb is a function in a command_*.c. */
 #include "client/command.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
@@ -328,6 +329,7 @@ static int check_arguments(const struct command *command) {
         static const char *const counts[] = { "no argument", "one argument", "two arguments" };
         const struct verb *verb = command->verb;
 
+        assert(verb);
         for (const struct option *option = long_options; option->name; option++)
                 if (option->val > LONG_OWN &&
                         command->options & ~verb->options & (unsigned) (option->val - LONG_OWN))

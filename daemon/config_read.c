@@ -83,6 +83,7 @@ static int set_initial(const struct config_section *section, void *owner) {
         char problem[CONFIG_PROBLEM_MAX];
         int r;
 
+        assert(section);
         for (size_t i = 0; i < section->n_keys; i++) {
                 if (!section->keys[i].initial)
                         continue;
@@ -191,6 +192,7 @@ static int read_section(struct reader *reader, const char *text) {
 static size_t find_key(const struct config_section *section, const char *name) {
         size_t i = 0;
 
+        assert(section);
         while (i < section->n_keys && strcmp(section->keys[i].name, name) != 0)
                 i++;
         return i;

@@ -13,7 +13,7 @@
 #define COUNT_LIMIT     1000000
 #define RIGHT_FAILURES  "a number from 0 (never locked) to 100"
 #define RIGHT_LOCK_TIME "a number and s, m, h or d, as in 15m, from 1s to 30d"
-#define DAY             86400
+#define DAY             UINT64_C(86400)
 
 static const char *const notify_words[] = { [NOTIFY_NO] = "no", [NOTIFY_TTY] = "tty", NULL };
 

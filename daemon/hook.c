@@ -69,6 +69,20 @@ static bool hook_is_due(struct hook *hook, const char *name) {
         return is_it && hook->others >= hook->when && ++hook->reached == 1;
 }
 
+#ifdef SESSJWT_COVERAGE
+/* What was counted would be lost with the process (gcc.gnu.org/onlinedocs, Gcov and Optimization). */
+void __gcov_dump(void);
+void __gcov_reset(void);
+
+static void keep_counters(void) {
+        __gcov_dump();
+        __gcov_reset();
+}
+#else
+static void keep_counters(void) {
+}
+#endif
+
 void hook_reach(const char *name) {
         if (n_hooks < 0)
                 n_hooks = hooks_read();
@@ -80,6 +94,7 @@ void hook_reach(const char *name) {
                         usleep(500000);
                         continue;
                 }
+                keep_counters();
                 /* To this thread, which then goes no step further: another one would stop it later. */
                 raise(strcmp(hooks[i].action, "stop") == 0 ? SIGSTOP : SIGKILL);
         }

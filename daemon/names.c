@@ -18,7 +18,7 @@
 #include "client/cleanup.h"
 #include "daemon/hook.h"
 
-#define PASSWD_BUFFER_MAX (1024 * 1024)
+#define PASSWD_BUFFER_MAX ((size_t) 1024 * 1024)
 
 struct entry {
         char user[USER_MAX + 1];

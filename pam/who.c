@@ -114,7 +114,7 @@ int who_read(pam_handle_t *pamh, int flags, const struct options *options, struc
         if (flags & PAM_SILENT)
                 request->flags |= FRAME_SILENT;
         /* For a password they are of no use but to break the glass, and take a time that tells who exists. */
-        if (options->phase != AUTH_NONE && (!user || !options->break_glass))
+        if (!user || (options->phase != AUTH_NONE && !options->break_glass))
                 return 0;
         r = read_groups(user, ret);
         if (options->break_glass)

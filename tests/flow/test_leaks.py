@@ -1,7 +1,7 @@
 """Logins by the thousand leave nothing behind: counted, half against half."""
 import os
 
-from harness import Daemon, Host, PamApp, PamLogin, PamStack, Varlink, eventually
+from harness import Daemon, Host, PamApp, PamLogin, PamStack, Skip, Varlink, eventually
 
 HALF = 400
 ANONYMOUS_KIB = 128  # what the second half may add: less than a third of a KiB a login
@@ -12,6 +12,8 @@ HISTORY_BYTES = 400  # of a login and its end, which stay
 host = Host()
 PamStack(host, "sshd", like="bare")
 daemon = Daemon(host).start()
+if daemon.is_sanitized():
+    raise Skip("a sanitizer keeps what was freed, and finds leaks itself")
 root = Varlink(daemon)
 
 
@@ -62,8 +64,6 @@ def halves_are_equal(run, half):
     second = measure(run, half)
     nothing_is_left()
     assert second[2] - first[2] <= STORE_BYTES + half * HISTORY_BYTES, (first, second)
-    if daemon.is_sanitized():
-        return
     assert second[0] - first[0] <= ANONYMOUS_KIB, (first, second)
     assert second[1] - first[1] <= RESIDENT_KIB, (first, second)
 

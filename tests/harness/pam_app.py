@@ -35,17 +35,19 @@ class PamApp:
     def __init__(self, folder, user=None, environment=None):
         need(paths.PAM_APP)
         folder = getattr(folder, "pam_dir", folder)
-        before = sanitizers.module_in_place()
-        before += ["setpriv", f"--reuid={user}", "--init-groups", "--"] if user else []
+        self._stacks = sanitizers.Stacks(folder)
+        before = ["setpriv", f"--reuid={user}", "--init-groups", "--"] if user else []
         environment = environment | sanitizers.environment() if environment is not None else None
-        self.process = subprocess.Popen([*before, str(paths.PAM_APP), str(folder)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, env=environment, process_group=0, bufsize=0)
+        command = [*before, str(paths.PAM_APP), str(self._stacks.folder)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env=environment, process_group=0, bufsize=0)
         self.pid = self.process.pid
         self._buffer = b""
         lifetime.own(self)
 
     def send(self, line):
         """Writes a line without waiting for the answer: two programs may be at it at once."""
+        self._stacks.follow()
         self.process.stdin.write(line.encode() + b"\n")
 
     def read(self, seconds=10.0):

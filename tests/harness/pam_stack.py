@@ -2,7 +2,7 @@
 them."""
 import pathlib
 
-from . import paths
+from . import paths, sanitizers
 
 ACCOUNT_CONTROL = "[success=ok perm_denied=die default=ignore]"
 SESSION_CONTROL = "[success=ok session_err=die default=ignore]"
@@ -133,10 +133,13 @@ class PamStack:
     leaves the option out. session, account: False leaves that line out. *_control: what stands in
     brackets."""
 
+    patient = True  # a file that looks at what waiting costs sets it to False
+
     def __init__(self, folder, service="sshd", *, module=paths.MODULE, options="",
                  socket="/run/sessjwt/login", position="before", account=True, session=True,
                  account_control=ACCOUNT_CONTROL, session_control=SESSION_CONTROL, like=None):
         assert position in ("before", "after"), position
+        options = sanitizers.patience(options) if self.patient else options
         arguments = " ".join(filter(None, [str(module), socket and f"socket={socket}", options]))
         account_line = f"-account {account_control} {arguments}" if module and account else ""
         session_line = f"-session {session_control} {arguments}" if module and session else ""

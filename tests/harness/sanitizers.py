@@ -1,7 +1,9 @@
 """sanitizers: what a build with SAN=… has in it, where it writes what it finds, and who carries it into which
 programs. Each report makes the test fail in which it was written, whatever became of the program."""
+import contextlib
 import os
 import pathlib
+import tempfile
 
 from . import paths
 
@@ -53,14 +55,28 @@ def environment():
     return {name: os.environ[name] for name in _OPTIONS if name in os.environ}
 
 
-def module_in_place():
-    """What goes before a command line: the program then finds the module with the sanitizer where all others
-    find the one without."""
-    if not _MODULE.exists():
-        return []
-    script = '/bin/mount --bind "$0" "$1" && shift && exec "$@"'
-    return ["/usr/bin/unshare", "--mount", "--propagation", "slave", "/bin/sh", "-c", script, str(_MODULE),
-            str(paths.MODULE)]
+def patience(options):
+    """The module's options, with the longest time for a daemon that a sanitizer slows down. What a test says
+    of the time stays."""
+    return options if not kind() or "timeout=" in options else f"{options} timeout=1s".strip()
+
+
+class Stacks:
+    """A folder of service files, and the same for a program with the sanitizer: there they name the module
+    that has it, too."""
+
+    def __init__(self, folder):
+        self._source = self.folder = pathlib.Path(folder)
+        if _MODULE.exists():
+            self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pam-"))
+            self.folder.chmod(0o755)
+
+    def follow(self):
+        """To be called before they are read: as the files are now."""
+        for path in self._source.iterdir() if self.folder != self._source else ():
+            with contextlib.suppress(IsADirectoryError):
+                code = path.read_bytes().replace(bytes(paths.MODULE), bytes(_MODULE))
+                (self.folder / path.name).write_bytes(code)
 
 
 class Reports:

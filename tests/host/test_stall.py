@@ -25,6 +25,7 @@ on_limit = deny
 max_devices = 1
 """, clock=clock).start()
 sessions = SessionList(daemon)
+PamStack.patient = False
 PamStack(host, "sshd")
 PamStack(host, "login", like="bare")
 sshd = Sshd(host)
