@@ -174,20 +174,19 @@ void server_public_event(struct server *server, uint32_t slot, uint32_t generati
 void server_work(struct server *server);
 /* Something has happened that a subscriber may be told. */
 void server_feed_subscriber(struct server *server, struct connection *connection);
-void server_answer(struct server *server, struct request *request, int result);
+void server_answer(struct server *server, struct request *q, int result);
 /* Calls a handler in a read transaction of its own. */
-int server_read(struct server *server, struct request *request, int (*handler)(struct request *));
+int server_read(struct server *server, struct request *q, int (*handler)(struct request *));
 /* What a request's change ends with: tells and answers, frees the request. */
 void server_change_done(struct change *change, void *userdata);
 
 /* Posts the change of a request that owns its text and reply, and takes it. */
-void server_post_change(struct server *server, struct request *request);
+void server_post_change(struct server *server, struct request *q);
 
 /* server_names.c */
 /* Takes a request that owns its text and reply, whose handler has said that it must wait (api_must_wait): it
  * is called again when more is known of names, or answered when the session has ended whose user is gone. */
-void server_suspend(
-        struct server *server, struct request *request, int result, int (*handler)(struct request *));
+void server_suspend(struct server *server, struct request *q, int result, int (*handler)(struct request *));
 /* When names_fd was readable, and when server_names_due has come. */
 void server_go_on_with_names(struct server *server);
 usec_t server_names_due(const struct server *server);

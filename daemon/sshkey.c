@@ -237,7 +237,7 @@ int sshkey_read(const char *text, size_t size, struct sshkey *ret) {
         memset(ret, 0, sizeof(*ret));
         memcpy(ret->type, type ? type->name : text, type ? strlen(type->name) : type_size);
         fingerprint_write(digest, ret->fingerprint);
-        if (is_showable(id))
+        if (id.size > 0 && is_showable(id))
                 memcpy(ret->id, id.at, id.size);
         return 0;
 }

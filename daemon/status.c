@@ -92,6 +92,7 @@ static int grow(struct status *status, uint64_t size) {
         r = posix_fallocate(status->fd, 0, (off_t) (STATUS_HEADER_SIZE + size));
         if (r)
                 return -r;
+        assert(status->bytes);
         memset((void *) (status->bytes + old), STATUS_INVALID, size - old);
         atomic_store_explicit(&status->header->size, size, memory_order_release);
         return 0;

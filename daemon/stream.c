@@ -10,7 +10,7 @@
 #define IN_SIZE_FIRST 4096
 #define IN_SIZE_BUSY  16384
 #define IN_SIZE_MAX   (MESSAGE_MAX + 1)
-#define OUT_SIZE_MAX  (2 * (REPLY_MAX + 1))
+#define OUT_SIZE_MAX  ((size_t) 2 * (REPLY_MAX + 1))
 
 void stream_free(struct stream *stream) {
         free(stream->in.bytes);
