@@ -251,6 +251,7 @@ static inline struct house *house_begin(size_t number) {
         server->listed = (struct status_listed){ 0 };
         server->released_below = server->counted_transaction = 0;
         REQUIRE(connections_new(CONNECTIONS_MAX, &server->connections) == 0);
+        REQUIRE(quotas_new(&server->quotas) == 0);
         REQUIRE(feed_new(8, 4096, &server->feed) == 0);
         REQUIRE(leaders_new(6, NULL, &server->leaders) == 0);
         REQUIRE(server_watch(server, leaders_fd(server->leaders), EPOLLIN, WATCH_LEADERS, 0) == 0);
@@ -289,6 +290,7 @@ static inline void house_end(struct house *house) {
         struct server *server = &house->server;
 
         connections_free(&server->connections);
+        quotas_free(&server->quotas);
         feed_free(&server->feed);
         leaders_free(&server->leaders);
         effects_free(&server->unkept);
