@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tests/bench/run.py [--json] [--list] [PATTERN…]: measures, beside what people would use instead.
+"""tests/bench/run.py [--json] [--list] [--record] [PATTERN…]: measures, beside what people would use instead.
 
 Each tests/bench/rows_*.py is a world of its own (mount and network namespaces, see tests/harness) and has
 rows: README.md in this folder says how to write one. PATTERN: only rows whose name, or files whose name,
@@ -41,7 +41,7 @@ def row_files():
 
 def machine():
     """What it was measured on: no name, nothing that tells whose it is."""
-    words = ["stat", "-f", "-c", "%T", str(paths.BUILD)]
+    words = ["findmnt", "-n", "-o", "FSTYPE", "-T", str(paths.BUILD)]
     kind = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
     return (f"{cpu.model()}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release()}, "
             f"build folder on {kind or 'an unknown file system'}.")
@@ -147,14 +147,26 @@ def run_all(names, patterns, as_json):
     return results, stop["asked"]
 
 
+def record():
+    """The last run becomes the one that BENCHMARKS.md shows."""
+    page = paths.ROOT / "BENCHMARKS.md"
+    table = (paths.BUILD / "bench.md").read_text("utf-8")
+    page.write_text(show.replace_table(page.read_text("utf-8"), table), "utf-8")
+
+
 def main():
     """See the top of the file."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object a row, no table")
     parser.add_argument("--list", action="store_true", help="names and goals of all rows, without measuring")
+    parser.add_argument("--record", action="store_true",
+                        help="put the last run's build/bench.md into BENCHMARKS.md, without measuring")
     parser.add_argument("patterns", nargs="*", metavar="PATTERN")
     arguments = parser.parse_args()
+    if arguments.record:
+        record()
+        return
     if arguments.list:
         for path in (HERE / f"{name}.py" for name in row_files()):
             for name, goal in listed(path.read_text("utf-8")):

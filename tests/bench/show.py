@@ -8,7 +8,9 @@ def figure(value):
     """Three digits that count, and no more noise than that."""
     if value is None:
         return ""
-    if value and abs(value) < 0.01:
+    if value == 0:
+        return "0"
+    if abs(value) < 0.01:
         return f"{value:.2g}"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}"
@@ -30,12 +32,12 @@ def spread(result, what):
     return " / ".join(figure(result[name]) for name in (f"{what}_min", what, f"{what}_max"))
 
 
-_COLUMNS = "{:<46} {:>25} {:<6} {:>9} {:>7} {:>12} {}"
+_COLUMNS = "{:<62} {:>22} {:<6} {:>9} {:>7} {:>12} {}"
 
 
 def header():
     """The heads of the columns."""
-    return _COLUMNS.format("", "ours: min / median / max", "", "peer", "ratio", "goal", "")
+    return _COLUMNS.format("", "min / median / max", "", "peer", "ratio", "goal", "")
 
 
 def line(result):
@@ -56,6 +58,26 @@ def count(results):
     names = (("ok", "ok"), ("MISSED", "missed"), ("BROKEN", "broken"), ("measured", "without a goal"),
              ("skipped", "skipped"))
     return ", ".join(f"{words.count(word)} {name}" for word, name in names if word in words) or "no such row"
+
+
+BEGIN, END = "<!-- measured: by tests/bench/run.py --record -->\n", "<!-- end -->\n"
+
+
+def replace_table(page, table):
+    """The text of BENCHMARKS.md with another table in its place."""
+    before, mark, rest = page.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not mark or not end:
+        raise ValueError("BENCHMARKS.md: the lines around its table are missing")
+    return before + BEGIN + table + END + after
+
+
+def table_goals(page):
+    """Names and goals (None: none) of the rows in the table of BENCHMARKS.md."""
+    for line in page.partition(BEGIN)[2].partition(END)[0].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and cells[0] != "what":
+            yield cells[0], cells[5] or None
 
 
 def markdown(results, machine):
