@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -159,16 +159,24 @@ static void run_due(struct server *server) {
         }
 }
 
-/* How long epoll may wait, in milliseconds, rounded up. It does not count a suspend, but nothing waits longer
- * than for the next heartbeat. */
-static int wait_msec(const struct server *server, usec_t due) {
-        usec_t msec;
+/* To set a clock costs about as much as a short call (a virtual machine leaves to its host for it), so it is
+ * set only for what is due sooner; when it rings too soon, nothing is lost but a round. It counts a suspend. */
+static int arm_timer(struct server *server, usec_t due) {
+        usec_t delay = due > server->now.boot ? due - server->now.boot : 0;
+        struct itimerspec when = { .it_value = { .tv_sec = (time_t) (delay / USEC_PER_SEC),
+                                           .tv_nsec = (long) (delay % USEC_PER_SEC * 1000) } };
 
-        if (server->event_is_pending || connections_have_ready(server->connections) ||
-                due <= server->now.boot)
+        if (delay == 0 || due >= server->timer_due)
                 return 0;
-        msec = (due - server->now.boot - 1) / 1000 + 1;
-        return due == USEC_NEVER ? -1 : msec > INT_MAX ? INT_MAX : (int) msec;
+        server->timer_due = due;
+        return timerfd_settime(server->timer, 0, &when, NULL) < 0 ? -errno : 0;
+}
+
+static void take_timer(struct server *server) {
+        uint64_t times;
+
+        (void) !read(server->timer, &times, sizeof(times));
+        server->timer_due = USEC_NEVER;
 }
 
 /* Its signals, the watchdog and logind's bus. It stays armed while we wait: what it is to do makes its
@@ -205,6 +213,9 @@ static void handle_events(struct server *server, const struct epoll_event *event
                 uint64_t data = events[i].data.u64;
 
                 switch ((enum watch)(data >> 56)) {
+                case WATCH_TIMER:
+                        take_timer(server);
+                        break;
                 case WATCH_TURN:
                         server_take_done(server);
                         break;
@@ -241,9 +252,14 @@ static void handle_events(struct server *server, const struct epoll_event *event
 static int run_round(struct server *server) {
         struct epoll_event events[EVENTS_PER_ROUND];
         usec_t due = next_due(server);
-        int n;
+        bool has_work = due <= server->now.boot || server->event_is_pending ||
+                        connections_have_ready(server->connections);
+        int r, n;
 
-        n = epoll_wait(server->epoll, events, EVENTS_PER_ROUND, wait_msec(server, due));
+        r = arm_timer(server, due);
+        if (r < 0)
+                return r;
+        n = epoll_wait(server->epoll, events, EVENTS_PER_ROUND, has_work ? 0 : -1);
         if (n < 0 && errno != EINTR)
                 return -errno;
         server->now = clock_now();
@@ -284,8 +300,15 @@ int server_open_loop(struct server *server) {
                 r = sd_event_set_watchdog(server->event, true);
         if (r >= 0)
                 r = sd_event_prepare(server->event);
+        if (r < 0)
+                return r;
         server->event_is_pending = r > 0;
-        return r < 0 ? r : server_watch(server, sd_event_get_fd(server->event), EPOLLIN, WATCH_EVENT, 0);
+        r = server_watch(server, sd_event_get_fd(server->event), EPOLLIN, WATCH_EVENT, 0);
+        if (r < 0)
+                return r;
+        server->timer_due = USEC_NEVER;
+        server->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+        return server->timer < 0 ? -errno : server_watch(server, server->timer, EPOLLIN, WATCH_TIMER, 0);
 }
 
 /* What was posted is run and answered; sessions and connections of users live on without us. */
@@ -323,6 +346,7 @@ static void server_close(struct server *server) {
         fdstore_close(&server->fdstore);
         free(server->scratch_reply);
         sd_event_unref(server->event);
+        cleanup_close(&server->timer);
         cleanup_close(&server->epoll);
         keyset_free(&server->service.keyset);
         keyring_free(&server->service.keyring);
@@ -348,7 +372,7 @@ int server_run(const struct server_options *options) {
                 return 1;
         }
         server->options = options;
-        server->epoll = server->listeners.login = server->listeners.public = -1;
+        server->epoll = server->timer = server->listeners.login = server->listeners.public = -1;
         server->expiry_due = server->keys_due = server->accept_due = USEC_NEVER;
         r = server_open(server);
         if (r >= 0) {

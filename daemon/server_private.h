@@ -40,7 +40,8 @@ enum watch {
         WATCH_NAMES,
         WATCH_LIST,
         WATCH_BACKUP,
-        WATCH_EVENT
+        WATCH_EVENT,
+        WATCH_TIMER
 };
 
 #define STATUS_TEXT_MAX  255
@@ -105,6 +106,8 @@ struct server {
 
         int epoll;
         sd_event *event;
+        int timer;
+        usec_t timer_due;      /* boot clock: when it rings; USEC_NEVER: not set */
         bool event_is_pending; /* it has something to dispatch; else it is armed */
         bool is_stopping;
         int exit_status;

@@ -17,9 +17,10 @@ def row(numbers, unit="µs", goal="≤ 1.3 ×"):
     return Row(lambda: iter(numbers), "a row", unit, "a peer", goal).measure()
 
 
-def test_each_row_has_its_line_and_its_goal_in_benchmarks():
+def test_what_benchmarks_shows_are_rows_and_their_goals():
     page = (ROOT / "BENCHMARKS.md").read_text("utf-8")
-    assert dict(table_goals(page)) == dict(rows()), HOW
+    shown = dict(table_goals(page))
+    assert shown and shown.items() <= dict(rows()).items(), HOW
 
 
 def test_no_two_rows_have_the_same_name():
@@ -41,8 +42,9 @@ def test_a_goal_without_a_peer_is_of_our_own_median():
 
 
 def test_fewer_than_five_pairs_a_peer_now_and_then_and_a_goal_of_another_unit_are_refused():
-    for numbers, goal in (([(1, 1)] * 4, "≤ 1 ×"), ([(1, 1)] * 4 + [(1, None)], "≤ 1 ×"),
-                          ([(1, None)] * 5, "≤ 1 ×"), ([(1, 1)] * 5, "≤ 1 ms"), ([(1, 1)] * 5, "about 1 ×")):
+    four, five = [(1, 1)] * 4, [(1, 1)] * 5
+    for numbers, goal in ((four, "≤ 1 ×"), ([*four, (1, None)], "≤ 1 ×"), ([(1, None)] * 5, "≤ 1 ×"),
+                          (five, "≤ 1 ms"), (five, "about 1 ×")):
         try:
             row(numbers, goal=goal)
         except (AssertionError, ValueError):
