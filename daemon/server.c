@@ -159,8 +159,8 @@ static void run_due(struct server *server) {
         }
 }
 
-/* To set a clock costs about as much as a short call (a virtual machine leaves to its host for it), so it is
- * set only for what is due sooner; when it rings too soon, nothing is lost but a round. It counts a suspend. */
+/* To set a clock costs about as much as a short call (a virtual machine leaves to its host), so it is set
+ * only for what is due sooner; when it rings too soon, nothing is lost but a round. It counts a suspend. */
 static int arm_timer(struct server *server, usec_t due) {
         usec_t delay = due > server->now.boot ? due - server->now.boot : 0;
         struct itimerspec when = { .it_value = { .tv_sec = (time_t) (delay / USEC_PER_SEC),
