@@ -149,7 +149,7 @@ static int take_up(struct server *server, size_t max_leaders) {
         if (r >= 0)
                 r = server_open_status(server);
         if (r >= 0)
-                r = token_cache_new(0, &server->service.tokens_seen);
+                r = token_cache_new(sizeof(struct token_text), &server->service.tokens_seen);
         if (r >= 0)
                 r = leaders_new(max_leaders, server->fdstore, &server->leaders);
         if (r >= 0)

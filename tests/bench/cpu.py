@@ -1,5 +1,6 @@
 """cpu: which processors a row measures on."""
 import os
+import resource
 
 _CPUS = sorted(os.sched_getaffinity(0))
 FIRST_CPU = _CPUS[0]
@@ -21,6 +22,17 @@ def seconds_used(pid):
     """Processor time of all its threads."""
     threads = [f"/proc/{pid}/task/{thread}/schedstat" for thread in os.listdir(f"/proc/{pid}/task")]
     return sum(int(open(thread, encoding="ascii").read().split()[0]) for thread in threads) / 1e9
+
+
+def rate_on_one_core(pid, calls, ask):
+    """How many of its calls a second a core that both ends share would do: by the processor time of the server
+    and of what ask() runs to its end, so that what else the machine does is not counted."""
+    def used():
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return seconds_used(pid) + ended.ru_utime + ended.ru_stime
+    before = used()
+    ask()
+    return calls / (used() - before)
 
 
 def model():
