@@ -25,8 +25,8 @@ def seconds_used(pid):
 
 
 def rate_on_one_core(pid, calls, ask):
-    """How many calls a second a core that both ends share would do: by the processor time of the server and of
-    what ask() runs to its end, so that what else the machine does is not counted."""
+    """How many calls a second a core that both ends share would do: by the processor time of the server and
+    of what ask() runs to its end, so that what else the machine does is not counted."""
     def used():
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         return seconds_used(pid) + ended.ru_utime + ended.ru_stime

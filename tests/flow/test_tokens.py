@@ -110,23 +110,6 @@ def test_what_introspect_says_of_an_active_token_is_what_stands_in_it():
                         if name not in ("aud", "status")}
 
 
-def test_introspect_says_the_same_of_a_token_each_time_however_many_its_claims_are():
-    """What it says is kept as text with the token, up to 1 KiB; more is written anew."""
-    roles = [f"{'role' * 14}{number:02}" for number in range(16)]
-    for number in range(16):
-        host.add_group(f"group{number}", ["bob"])
-    pairs = " ".join(f"group{number}={role}" for number, role in enumerate(roles))
-    daemon = start(f"[policy many]\nusers = bob\nroles = {pairs}\n")
-    few, many = mint(daemon, log_in()), mint(daemon, log_in("bob"))
-    client = Varlink(daemon)
-    for token, wanted in ((few, ["user"]), (many, roles)) * 3:
-        said = client.call("Introspect", token=token)
-        claims = jose.split(token)[1]
-        assert said.pop("active") is True and said.pop("token_type") == "Bearer"
-        assert said["roles"] == wanted and said.pop("aud") == [claims["aud"]]
-        assert said == {name: value for name, value in claims.items() if name not in ("aud", "status")}
-
-
 def test_every_token_has_a_number_of_its_own():
     daemon = start()
     login = log_in()
