@@ -13,7 +13,7 @@ daemon = Daemon(host, f"[policy many]\nusers = bob\nroles = {PAIRS}\n").start()
 
 def mint(user):
     """A token of a new session."""
-    login = PamLogin(host, user)
+    login = PamLogin(host, user, environment={"SSH_AUTH_INFO_0": "password\n"})
     client = Varlink(daemon, user=user)
     return client.call("MintToken", sessionId=login.sid)["accessToken"]
 
