@@ -59,7 +59,8 @@ void terminate_begin(
         if (session->end == END_DENIED)
                 leader_set_stage(leaders, leader, LEADER_DENIED, now_boot + DENIED_GRACE_SEC * USEC_PER_SEC);
         else
-                leader_set_stage(leaders, leader, LEADER_TOLD, now_boot + TERMINATE_LINE_MSEC * 1000);
+                leader_set_stage(
+                        leaders, leader, LEADER_TOLD, now_boot + TERMINATE_LINE_MSEC * UINT64_C(1000));
 }
 
 usec_t terminate_due(const struct leaders *leaders) {
