@@ -65,7 +65,7 @@ int api_mint(struct request *q, const struct session *session, const char *audie
                          .n_groups = name.n_groups,
                          .audience = audience,
                          .reset_at = q->reset_at,
-                         .wall = q->now.wall },
+                         .now = q->now },
                 token, &expires);
         if (r)
                 return r < 0 ? r : API_REALM_NOT_FOUND;

@@ -46,8 +46,9 @@ static int hash_current(
 static usec_t refresh_expiry_wall(const struct request *q, const struct session *session) {
         usec_t boot = session->refresh.deadline_boot;
         usec_t wall = boot == USEC_NEVER ? USEC_NEVER : q->now.wall + (boot - q->now.boot);
+        usec_t end = session_end_wall(session, q->now);
 
-        return wall < session->deadline_wall ? wall : session->deadline_wall;
+        return wall < end ? wall : end;
 }
 
 static int answer(struct request *q) {

@@ -32,6 +32,7 @@ static void find_device_name(
 void api_put_session(
         struct request *q, struct json_writer *w, const struct session *session, bool is_current) {
         char sid[SID_TEXT_MAX + 1], device[DEVICE_ID_TEXT_SIZE], device_name[DEVICE_NAME_MAX + 1];
+        usec_t end = session_end_wall(session, q->now);
 
         sid_write(&session->sid, sid);
         device_id_write(&session->device, device);
@@ -56,8 +57,8 @@ void api_put_session(
                 json_member_integer(w, "auditSession", session->audit_session);
         api_put_time(w, "createdAt", session->created_at);
         api_put_time(w, "lastSeen", session->last_seen);
-        if (session->deadline_wall != USEC_NEVER)
-                api_put_time(w, "expiresAt", session->deadline_wall);
+        if (end != USEC_NEVER)
+                api_put_time(w, "expiresAt", end);
         json_member_string(w, "state", session_state_name(session->state));
         if (session->end != END_NONE)
                 json_member_string(w, "endReason", session_end_name(session->end));

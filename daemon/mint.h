@@ -14,7 +14,7 @@ struct mint_facts {
         size_t n_groups;
         const char *audience; /* "": the realm's */
         usec_t reset_at;      /* of the user; 0: there was none */
-        usec_t wall;
+        struct moment now;
 };
 
 enum mint_outcome {

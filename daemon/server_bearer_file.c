@@ -58,9 +58,11 @@ static void plan(struct server *server, const struct session *session, usec_t at
 
 /* At two thirds of its life; the one that ends with the session has none that lives longer behind it. */
 static void plan_renewal(struct server *server, const struct session *session, int64_t expires_at) {
-        usec_t now = status_time(server->service.status, server->now.wall);
-        usec_t end = (usec_t) expires_at * USEC_PER_SEC, life = end > now ? end - now : 0;
-        usec_t wait = end / USEC_PER_SEC < session->deadline_wall / USEC_PER_SEC ? life / 3 * 2 : life;
+        struct moment now = { .wall = status_time(server->service.status, server->now.wall),
+                .boot = server->now.boot };
+        usec_t end = (usec_t) expires_at * USEC_PER_SEC, life = end > now.wall ? end - now.wall : 0;
+        usec_t last = session_end_wall(session, now);
+        usec_t wait = end / USEC_PER_SEC < last / USEC_PER_SEC ? life / 3 * 2 : life;
 
         plan(server, session, server->now.boot + (wait > USEC_PER_SEC ? wait : USEC_PER_SEC),
                 server->now.boot + life);
@@ -103,7 +105,7 @@ static int write_file(struct server *server, struct store_txn *txn, const struct
                          .n_groups = n_groups,
                          .audience = "",
                          .reset_at = r == 0 ? account.reset_at : 0,
-                         .wall = server->now.wall },
+                         .now = server->now },
                 token, &expires_at);
         if (r)
                 return r;

@@ -39,6 +39,18 @@ usec_t session_due(const struct session *session) {
         return look < session->deadline_boot ? look : session->deadline_boot;
 }
 
+/* Clocks that were read one after the other differ by less than a second without a step. */
+usec_t session_end_wall(const struct session *session, struct moment now) {
+        usec_t left, end;
+
+        if (session->deadline_wall == USEC_NEVER || session->state != SESSION_LIVE)
+                return session->deadline_wall;
+        left = session->deadline_boot > now.boot ? session->deadline_boot - now.boot : 0;
+        if (__builtin_add_overflow(now.wall, left, &end))
+                return session->deadline_wall;
+        return end > session->deadline_wall + USEC_PER_SEC ? end : session->deadline_wall;
+}
+
 bool session_is_valid(const struct session *session, const struct boot_id *boot, usec_t boot_now) {
         if (session->state != SESSION_LIVE || !boot_id_equal(&session->leader.boot, boot))
                 return false;

@@ -97,6 +97,11 @@ int session_finish(struct session *session, enum session_end end);
  * USEC_NEVER: nothing. Boot clock. */
 usec_t session_due(const struct session *session);
 
+/* Its end by the wall clock as that stands now (that of tokens): USEC_NEVER if there is none. It ends by the
+ * boot clock, so when the wall clock was set forward since the login its end there has moved along; else its
+ * tokens would be born expired. */
+usec_t session_end_wall(const struct session *session, struct moment now);
+
 /* Live, led by a process of this boot (no process outlives its boot, nor does a deadline on the boot clock
  * mean anything in another), and boot_now is before its deadline. */
 bool session_is_valid(const struct session *session, const struct boot_id *boot, usec_t boot_now);

@@ -197,7 +197,7 @@ def test_a_state_that_becomes_unwritable_ends_the_daemon_and_the_next_one_has_al
 
 def test_a_clock_that_is_set_ends_nothing_revives_nothing_and_moves_no_lock():
     clock = Clock(host.dir / "clock")
-    daemon = Daemon(host, "[policy default]\nterminate = none\n", clock=clock).start()
+    daemon = Daemon(host, "[policy default]\nsession_ttl = 2h\nterminate = none\n", clock=clock).start()
     sessions = SessionList(daemon)
     alice = Login()
     client = Varlink(daemon, "alice")

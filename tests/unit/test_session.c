@@ -163,8 +163,28 @@ static void test_a_number_out_of_range_has_the_name_unknown(void **state) {
         assert_string_equal(terminate_name((enum terminate) 4), "unknown");
 }
 
+static void test_a_wall_clock_that_was_set_forward_takes_the_end_along(void **state) {
+        struct session session = live(CLASS_COUNTED, TERMINATE_LEADER);
+        struct moment now = { .wall = 5000 * USEC_PER_SEC, .boot = 400 * USEC_PER_SEC };
+
+        assert_true(session_end_wall(&session, now) == USEC_NEVER);
+        session.deadline_boot = 1000 * USEC_PER_SEC;
+        session.deadline_wall = 5600 * USEC_PER_SEC;
+        assert_true(session_end_wall(&session, now) == session.deadline_wall);
+        now.wall += USEC_PER_SEC / 2; /* read a moment later */
+        assert_true(session_end_wall(&session, now) == session.deadline_wall);
+        now.wall = 95000 * USEC_PER_SEC;
+        assert_true(session_end_wall(&session, now) == 95600 * USEC_PER_SEC);
+        now.wall = 1000 * USEC_PER_SEC; /* set back: never earlier than it was said */
+        assert_true(session_end_wall(&session, now) == session.deadline_wall);
+        session.state = SESSION_ENDED;
+        now.wall = 95000 * USEC_PER_SEC;
+        assert_true(session_end_wall(&session, now) == session.deadline_wall);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_wall_clock_that_was_set_forward_takes_the_end_along),
                 cmocka_unit_test(test_an_evicted_counted_session_becomes_ending),
                 cmocka_unit_test(test_a_shared_leader_is_never_told_to_go),
                 cmocka_unit_test(test_a_tracked_session_is_only_revoked),
