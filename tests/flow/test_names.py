@@ -367,8 +367,8 @@ def test_without_names_the_old_token_file_stays_until_it_expires_and_a_new_one_c
 
 def test_of_many_calls_sent_at_once_each_gets_a_token_of_its_own():
     daemon = start()
-    login = PamLogin(host, "bob")
-    clients = [Varlink(daemon, user="bob") for _ in range(8)]
+    login = PamLogin(host, "alice")
+    clients = [Varlink(daemon, user="alice") for _ in range(8)]
     for client in clients:
         for _ in range(32):
             client.send_call("MintToken", {"sessionId": login.sid})
