@@ -2,6 +2,7 @@
  * two public files for client/verify, and shows what it says. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,7 @@ struct sessjwt_checker {
         struct verify verify; /* borrows the three */
         struct verify_rules rules;
         uint64_t wall;         /* seconds; our own clock, never backwards */
+        struct stat keys_file; /* that keys were read from */
         uint64_t keys_read_at; /* for a kid that we did not know; on the clock of the heartbeat, as below */
         uint64_t renewed_at;   /* for being stale */
 };
@@ -174,10 +176,9 @@ static const struct sessjwt_claims *show(const struct token_entry *entry) {
         return &shown->claims;
 }
 
-static int read_keys(const struct sessjwt_verifier *verifier, struct keyset **ret) {
+static int read_keys(const struct sessjwt_verifier *verifier, struct keyset **ret, struct stat *ret_file) {
         _cleanup_(cleanup_free) char *path = NULL, *text = malloc(JWKS_MAX + 1);
         _cleanup_(cleanup_close) int fd = -1;
-        struct stat st;
         ssize_t n;
 
         if (!text || asprintf(&path, "%s/" SESSJWT_JWKS_NAME, verifier->directory) < 0) {
@@ -185,9 +186,9 @@ static int read_keys(const struct sessjwt_verifier *verifier, struct keyset **re
                 return -ENOMEM;
         }
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0 || fstat(fd, ret_file) < 0)
                 return -errno;
-        if (!S_ISREG(st.st_mode))
+        if (!S_ISREG(ret_file->st_mode))
                 return -EBADMSG;
         n = bytes_read(fd, text, JWKS_MAX + 1); /* one more than a key set may have, which it will say */
         return n < 0 ? (int) n : keyset_read(text, (size_t) n, ret);
@@ -195,11 +196,13 @@ static int read_keys(const struct sessjwt_verifier *verifier, struct keyset **re
 
 static int reload_keys(struct sessjwt_checker *c) {
         struct keyset *keys;
+        struct stat file;
         int r;
 
-        r = read_keys(c->verifier, &keys);
+        r = read_keys(c->verifier, &keys, &file);
         if (r < 0)
                 return r;
+        c->keys_file = file;
         keyset_free(&c->keys);
         c->keys = keys;
         c->verify.keys = keys;
@@ -283,13 +286,32 @@ static void read_clocks(struct sessjwt_checker *c) {
         c->rules.now = (int64_t) (daemon > c->wall ? daemon : c->wall);
 }
 
+/* Whether the daemon has published others since: it puts another file in the place of the former. */
+static bool keys_have_changed(const struct sessjwt_checker *c) {
+        char path[PATH_MAX];
+        struct stat st;
+        int n = snprintf(path, sizeof(path), "%s/" SESSJWT_JWKS_NAME, c->verifier->directory);
+
+        return n > 0 && (size_t) n < sizeof(path) && lstat(path, &st) == 0 &&
+               (st.st_ino != c->keys_file.st_ino || st.st_dev != c->keys_file.st_dev ||
+                       st.st_size != c->keys_file.st_size ||
+                       st.st_mtim.tv_sec != c->keys_file.st_mtim.tv_sec ||
+                       st.st_mtim.tv_nsec != c->keys_file.st_mtim.tv_nsec);
+}
+
+/* Whoever makes up kids must not have the keys read for each; those that did change are read at once, or
+ * good tokens would be refused when keys rotate twice in that time. */
+static bool may_read_keys(const struct sessjwt_checker *c) {
+        return !c->keys_read_at || c->rules.clock - c->keys_read_at >= KEYS_RELOAD_USEC ||
+               keys_have_changed(c);
+}
+
 static int check_first(
         struct sessjwt_checker *c, const char *token, size_t size, struct token_entry **ret_entry) {
         int r;
 
         r = verify_first(&c->verify, &c->rules, token, size, ret_entry);
-        if (r != REASON_UNKNOWN_KEY ||
-                (c->keys_read_at && c->rules.clock - c->keys_read_at < KEYS_RELOAD_USEC))
+        if (r != REASON_UNKNOWN_KEY || !may_read_keys(c))
                 return r;
         c->keys_read_at = c->rules.clock;
         if (reload_keys(c) < 0)

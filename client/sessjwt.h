@@ -376,8 +376,8 @@ void sessjwt_checker_close(struct sessjwt_checker **checker);
  * errno, as of sessjwt_checker_open, when the files have changed and cannot be read any more: then nothing is
  * known of the token, and it must be refused too; the next call tries again.
  *
- * Keys are read again when a token names one that is not known, at most every 10 seconds, and when the daemon
- * says so. */
+ * Keys are read again when a token names one that is not known, at most every 10 seconds unless others were
+ * published, and when the daemon says so. */
 int sessjwt_check(
         struct sessjwt_checker *checker, const char *token, size_t size, const struct sessjwt_claims **ret);
 
