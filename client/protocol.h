@@ -65,7 +65,7 @@
 #define STATUS_URI_MAX      (ISSUER_MAX + 7) /* issuer/status */
 #define MAX_STALE_SEC       60 /* a status page without a heartbeat for so long proves nothing */
 #define STATUS_LIST_TTL_SEC 60 /* a verifier off the host asks again for the status list at least so often */
-#define KEYS_RELOAD_SEC     10 /* an unknown kid makes a verifier read unchanged keys again, at most so often */
+#define KEYS_RELOAD_SEC     10 /* an unknown kid makes verifiers read the same keys again, at most so often */
 #define TOKENS_SEEN_MAX     1024 /* what one verifier remembers */
 
 /* Messages on the public socket */

@@ -95,7 +95,7 @@ void api_put_time(struct json_writer *w, const char *key, usec_t wall);
 int api_find_own_session(struct request *q, const char *session_id, struct session *ret);
 /* Whether the caller, who may act on its uid, sees this realm: one who is no admin sees only his own. < 0, 0
  * or 1. */
-int api_sees_realm(struct request *q, const char *realm);
+int api_sees_realm(struct request *q, const char *name);
 /* Whether the caller may act on sessions of this uid. */
 bool api_may_act_on(const struct request *q, uint32_t uid);
 /* The session to issue tokens for: the named one, or with "" that of the caller. 0;

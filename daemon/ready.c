@@ -85,7 +85,7 @@ void ready_remove(struct ready_list *list, struct ready *ready) {
                 before = of_uid;
                 of_uid = of_uid->next_uid;
         }
-        if (of_uid == ready)
+        if (of_uid && of_uid == ready)
                 remove_first(list, before, ready);
         else if (of_uid)
                 remove_same(of_uid, ready);
