@@ -192,7 +192,6 @@ static int read_section(struct reader *reader, const char *text) {
 static size_t find_key(const struct config_section *section, const char *name) {
         size_t i = 0;
 
-        assert(section);
         while (i < section->n_keys && strcmp(section->keys[i].name, name) != 0)
                 i++;
         return i;
@@ -212,11 +211,10 @@ static int read_key(struct reader *reader, const char *name, const char *value) 
         char problem[CONFIG_PROBLEM_MAX] = "";
         const struct config_key *key;
         struct place *place;
-        size_t i;
+        size_t i = find_key(section, name);
         int r;
 
         assert(section); /* a line before the first one is refused by its reader */
-        i = find_key(section, name);
         if (i == section->n_keys)
                 return fail_unknown_key(reader, name);
         key = section->keys + i;
