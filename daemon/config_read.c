@@ -26,8 +26,7 @@ struct place {
         unsigned line;
 };
 
-/* A configuration while it grows. [policy default] and [realm default] stand first in it until it is
- * finished. */
+/* A configuration while it grows. [policy default] and [realm default] stand first until it is finished. */
 struct reader {
         struct config *config;
         char *error;
@@ -211,10 +210,11 @@ static int read_key(struct reader *reader, const char *name, const char *value) 
         char problem[CONFIG_PROBLEM_MAX] = "";
         const struct config_key *key;
         struct place *place;
-        size_t i = find_key(section, name);
+        size_t i;
         int r;
 
         assert(section); /* a line before the first one is refused by its reader */
+        i = find_key(section, name);
         if (i == section->n_keys)
                 return fail_unknown_key(reader, name);
         key = section->keys + i;

@@ -112,11 +112,11 @@ class CrashLoop:
     def _live_until_killed(self, point):
         if point == "sync":
             self.daemon.stop()
-            self.daemon.start(RECORD_DIE=str(self.rng.randint(1, 40)))
+            self._start(RECORD_DIE=str(self.rng.randint(1, 40)))
         elif POINTS[point]:
             name = self.rng.choice(POINTS[point])
             self.daemon.stop()
-            self._start(f"{name}:{self.rng.randint(1, 40)}=kill")
+            self._start(hooks=f"{name}:{self.rng.randint(1, 40)}=kill")
         parked = threading.Event()
         threads = [threading.Thread(target=person.live, args=(parked.is_set,)) for person in self.people]
         threads.append(threading.Thread(target=self._observe, args=(parked.is_set,)))
@@ -144,12 +144,13 @@ class CrashLoop:
                 time.sleep(self.rng.uniform(0, 0.06))
                 self.daemon.kill()
 
-    def _start(self, hooks=None):
+    def _start(self, **how):
+        """What is to kill it may do so before it is ready; then it is started once more, without."""
         begin = time.monotonic()
         try:
-            self.daemon.start(hooks=hooks)
+            self.daemon.start(**how)
         except DaemonFailed:
-            if not hooks:
+            if not how:
                 raise
             self.daemon.start()
         self.longest_start = max(self.longest_start, time.monotonic() - begin)
