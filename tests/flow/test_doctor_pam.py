@@ -104,7 +104,7 @@ def test_our_line_belongs_behind_pam_loginuid():
 
 
 def test_the_lines_of_the_lock_are_three():
-    module = SESSION.split()[-2]
+    module = next(word for word in SESSION.split() if word.endswith(".so"))
     line = f"auth [default=ignore] {module} socket=/run/sessjwt/login"
     dies = line.replace("[", "[auth_err=die ")
     stack(text=f"{dies} preauth\n{GOOD}")

@@ -6,7 +6,8 @@ import select
 import signal
 import subprocess
 
-from harness import BUILD, Daemon, Host, PamApp, PamLogin, PamStack, Varlink, VarlinkError, eventually
+from harness import (BUILD, Daemon, Host, PamApp, PamLogin, PamStack, Varlink, VarlinkError, eventually,
+                     sanitizers)
 
 SUBSCRIBERS = 100
 PER_UID = 16
@@ -136,7 +137,8 @@ def test_one_of_a_hundred_is_stopped_and_dropped_and_the_others_lose_nothing():
         for reader in readers:
             for kind in (b'"login"', b'"logout"') * 100:
                 assert b'"kind":' + kind in reader.read_raw()
-    assert daemon.memory_kib() - before < 32 * 1024
+    if not sanitizers.kind():  # they keep what was freed
+        assert daemon.memory_kib() - before < 32 * 1024
     os.kill(stopped.pid, signal.SIGCONT)
     out, err = stopped.communicate(timeout=30)
     assert stopped.returncode == 1 and b"Events were lost" in err, (stopped.returncode, err)

@@ -6,7 +6,7 @@ import contextlib
 import re
 
 from harness import (Clock, Daemon, Host, PamStack, SessionList, Ssh, Sshd, Varlink, VarlinkError, eventually,
-                     later, processes)
+                     later, processes, sanitizers)
 from harness.passing import pass_time
 
 AT_ONCE = 64
@@ -83,7 +83,7 @@ def check_storm(user):
     logins, tokens = storm(user, "sessjwt token; exec cat")
     session = settle(user, GRACE, LEADER_GRACE)
     survivor = only_open(logins)
-    eventually(lambda: "." in survivor.out(), what="the survivor's token")
+    eventually(lambda: "." in survivor.out(), 5.0 * sanitizers.slowness(), what="the survivor's token")
     tokens += [line for login in logins for line in re.findall(r"^ey\S+$", login.out(), re.M)]
     assert len(tokens) >= 3, "too few to tell anything"
     active = [token for token in tokens if is_active(token)]
