@@ -62,9 +62,24 @@ class Client:
 
     def call(self, method, **parameters):
         """The reply's parameters; Refused or Gone."""
-        text = json.dumps({"method": f"org.sessjwt.{method}", "parameters": parameters})
+        self._send({"method": f"org.sessjwt.{method}", "parameters": parameters})
+        return self._receive().get("parameters") or {}
+
+    def call_more(self, method, **parameters):
+        """The parameters of each reply, as they come."""
+        self._send({"method": f"org.sessjwt.{method}", "parameters": parameters, "more": True})
+        continues = True
+        while continues:
+            reply = self._receive()
+            continues = reply.get("continues", False)
+            yield reply.get("parameters") or {}
+
+    def _send(self, call):
         with _gone():
-            self._socket.sendall(text.encode() + b"\0")
+            self._socket.sendall(json.dumps(call).encode() + b"\0")
+
+    def _receive(self):
+        with _gone():
             while b"\0" not in self._buffer:
                 data = self._socket.recv(1 << 18)
                 if not data:
@@ -74,7 +89,7 @@ class Client:
         reply = json.loads(line)
         if "error" in reply:
             raise Refused(reply["error"].rpartition(".")[2], reply.get("parameters"))
-        return reply.get("parameters") or {}
+        return reply
 
     def close(self):
         """Hangs up."""
