@@ -14,10 +14,10 @@
 enum plan { NOTHING, FAIL_NTH, INTERRUPT_EACH };
 
 static struct {
-        enum plan plan;
-        unsigned n;     /* FAIL_NTH: which one, */
-        const char *of; /* of this function's; NULL: of all */
-        unsigned seen;  /* how many calls there were */
+        _Atomic(enum plan) plan; /* the daemon's thread asks, too */
+        unsigned n;              /* FAIL_NTH: which one, */
+        const char *of;          /* of this function's; NULL: of all */
+        unsigned seen;           /* how many calls there were */
         unsigned n_interrupted;
         const char *failed; /* which function it was; NULL: there were not so many */
 } fault;
