@@ -1,6 +1,7 @@
 """Every method of the interface, asked by an ordinary user with what is another's: answered byte for byte as
 with what nobody has, changing nothing, and at no cost that depends on what others have."""
 # timeout: 300
+import contextlib
 import itertools
 import os
 import pathlib
@@ -190,9 +191,13 @@ def cost_of(method, parameters):
 
 
 def running_time():
-    """Of all threads of the daemon, in nanoseconds, whatever else the machine does."""
-    tasks = pathlib.Path(f"/proc/{daemon.pid}/task")
-    return sum(int((tasks / task / "schedstat").read_text("ascii").split()[0]) for task in os.listdir(tasks))
+    """Of all threads of the daemon, in nanoseconds, whatever else the machine does. One that ends while we
+    look is left out."""
+    tasks, total = pathlib.Path(f"/proc/{daemon.pid}/task"), 0
+    for task in os.listdir(tasks):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += int((tasks / task / "schedstat").read_text("ascii").split()[0])
+    return total
 
 
 def costs():
