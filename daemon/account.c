@@ -46,6 +46,22 @@ bool account_is_empty(const struct account *account) {
         return account->reset_at == 0 && account->failures == 0;
 }
 
+bool password_change_keeps(const struct password_change *change, const struct sid *sid) {
+        switch (change->what) {
+        case PASSWORD_ENDS_OTHERS:
+                return change->has_own && sid_compare(&change->own, sid) == 0;
+        case PASSWORD_ENDS_ALL:
+                return false;
+        case PASSWORD_KEEPS:
+                return true;
+        }
+        return false;
+}
+
+bool password_change_concerns(const struct password_change *change, const struct sid *sid) {
+        return sid_compare(sid, &change->done) > 0 && sid_compare(sid, &change->newest) <= 0;
+}
+
 const char *on_password_change_name(enum on_password_change what) {
         switch (what) {
         case PASSWORD_ENDS_OTHERS:

@@ -7,6 +7,7 @@
 
 #include "client/protocol.h"
 #include "daemon/clock.h"
+#include "daemon/sid.h"
 
 /* What a change of the password does to the user's sessions. Tokens of before are void in any case. */
 enum on_password_change {
@@ -28,6 +29,19 @@ struct account {
         char failed_from[LOCK_SOURCE_MAX + 1];
 };
 
+/* A password was changed, and what that does to its user's sessions takes more than one turn: so that a crash
+ * does not leave it half done. */
+struct password_change {
+        char realm[REALM_MAX + 1];
+        char user[USER_MAX + 1];
+        enum on_password_change what;
+        bool is_by_user;   /* himself; else an administrator */
+        bool has_own;      /* he is signed in where he changed it: */
+        struct sid own;    /* that session */
+        struct sid newest; /* when it was changed: later ones logged in with the new password */
+        struct sid done;   /* it, and all before it, have been seen to */
+};
+
 /* One of whom nothing is known yet. Names are cut at their limits. */
 struct account account_of(const char *realm, const char *user);
 
@@ -41,6 +55,11 @@ void account_fail(struct account *account, uint32_t uid, const char *from, usec_
 bool account_tell_failures(struct account *account, char ret_text[static MESSAGE_TEXT_MAX + 1]);
 /* Nothing is to be remembered of him. */
 bool account_is_empty(const struct account *account);
+
+/* Whether that session goes on, without the tokens of before. */
+bool password_change_keeps(const struct password_change *change, const struct sid *sid);
+/* Whether that session is still to be seen to. */
+bool password_change_concerns(const struct password_change *change, const struct sid *sid);
 
 /* "end-others", "end-all", "keep"; "unknown" for no such number. Static text. */
 const char *on_password_change_name(enum on_password_change what);

@@ -130,7 +130,7 @@ void login_free(struct login **login) {
         if (!*login)
                 return;
         config_unref(&(*login)->config);
-        free((*login)->reset);
+        free((*login)->password);
         effects_free(&(*login)->change.effects);
         if (!(*login)->pidfd_is_lent)
                 cleanup_close(&(*login)->pidfd);

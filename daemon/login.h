@@ -28,8 +28,8 @@ struct login {
         enum policy_choice choice; /* an open: what its user answered in account */
         uint64_t status_index;     /* of the session that it opens, the same when it is run again */
         bool has_status_index;
-        struct login_reset *reset; /* FRAME_PASSWORD: how far it is; NULL: not begun */
-        bool answer_is_awaited;    /* false: the module had given up when this was taken up */
+        struct password_work *password; /* FRAME_PASSWORD: how far it is; NULL: not begun */
+        bool answer_is_awaited;         /* false: the module had given up when this was taken up */
 };
 
 /* Whether the frame asks anything of the store: nested and ignored services, unknown realms and a leader

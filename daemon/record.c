@@ -108,6 +108,17 @@ static const struct field account_fields[] = {
         TEXT(account, failed_from, 0),
 };
 
+static const struct field password_change_fields[] = {
+        ENUM(password_change, what, PASSWORD_ENDS_OTHERS, PASSWORD_KEEPS),
+        FLAG(password_change, is_by_user),
+        FLAG(password_change, has_own),
+        BYTES(password_change, own.bytes),
+        BYTES(password_change, newest.bytes),
+        BYTES(password_change, done.bytes),
+        TEXT(password_change, realm, 1),
+        TEXT(password_change, user, 1),
+};
+
 static const struct field lockout_fields[] = {
         ENUM(lockout, kind, LOCKOUT_SOURCE, LOCKOUT_ADMIN),
         U64(lockout, subject),
@@ -145,6 +156,7 @@ static const struct field history_fields[] = {
 static_assert(sizeof(enum session_state) == 4 && sizeof(enum session_end) == 4, "enums are 32 bits");
 static_assert(sizeof(enum session_class) == 4 && sizeof(enum terminate) == 4, "enums are 32 bits");
 static_assert(sizeof(enum device_kind) == 4 && sizeof(enum device_state) == 4, "enums are 32 bits");
+static_assert(sizeof(enum on_password_change) == 4, "enums are 32 bits");
 static_assert(sizeof(enum lockout_kind) == 4 && LOCKOUT_FAILURES_MAX <= UINT8_MAX, "a kind, and a count");
 static_assert(offsetof(struct lockout_failures, ages_msec) == 4, "a count, and behind it the numbers");
 static_assert(sizeof(pid_t) == 4 && sizeof(bool) == 1 && sizeof(usec_t) == 8, "fields have these sizes");
@@ -236,40 +248,40 @@ static int write_record(const void *object, const struct field *fields, size_t n
         return r;
 }
 
-static int finish(int r, const struct writer *w, size_t *ret_size) {
+static int write_whole(const void *object, const struct field *fields, size_t n_fields, void *buf,
+        size_t size, size_t *ret_size) {
+        struct writer w = { .bytes = buf, .size = size };
+        int r;
+
+        r = write_record(object, fields, n_fields, &w);
         if (r == 0)
-                *ret_size = w->used;
+                *ret_size = w.used;
         return r;
 }
 
 int record_write_session(const struct session *session, void *buf, size_t size, size_t *ret_size) {
-        struct writer w = { .bytes = buf, .size = size };
-
-        return finish(write_record(session, FIELDS(session_fields), &w), &w, ret_size);
+        return write_whole(session, FIELDS(session_fields), buf, size, ret_size);
 }
 
 int record_write_device(const struct device *device, void *buf, size_t size, size_t *ret_size) {
-        struct writer w = { .bytes = buf, .size = size };
-
-        return finish(write_record(device, FIELDS(device_fields), &w), &w, ret_size);
+        return write_whole(device, FIELDS(device_fields), buf, size, ret_size);
 }
 
 int record_write_account(const struct account *account, void *buf, size_t size, size_t *ret_size) {
-        struct writer w = { .bytes = buf, .size = size };
+        return write_whole(account, FIELDS(account_fields), buf, size, ret_size);
+}
 
-        return finish(write_record(account, FIELDS(account_fields), &w), &w, ret_size);
+int record_write_password_change(
+        const struct password_change *change, void *buf, size_t size, size_t *ret_size) {
+        return write_whole(change, FIELDS(password_change_fields), buf, size, ret_size);
 }
 
 int record_write_lockout(const struct lockout *lockout, void *buf, size_t size, size_t *ret_size) {
-        struct writer w = { .bytes = buf, .size = size };
-
-        return finish(write_record(lockout, FIELDS(lockout_fields), &w), &w, ret_size);
+        return write_whole(lockout, FIELDS(lockout_fields), buf, size, ret_size);
 }
 
 int record_write_history(const struct history_row *row, void *buf, size_t size, size_t *ret_size) {
-        struct writer w = { .bytes = buf, .size = size };
-
-        return finish(write_record(row, FIELDS(history_fields), &w), &w, ret_size);
+        return write_whole(row, FIELDS(history_fields), buf, size, ret_size);
 }
 
 struct reader {
@@ -384,62 +396,49 @@ static int read_record(struct reader *in, const struct field *fields, size_t n_f
         return in->left > 0 ? -EBADMSG : 0;
 }
 
-int record_read_session(const void *bytes, size_t size, struct session *ret) {
+/* What cannot be read leaves the caller's as it was. */
+static int read_whole(const void *bytes, size_t size, const struct field *fields, size_t n_fields, void *ret,
+        size_t ret_size) {
         struct reader in = { .bytes = bytes, .left = size };
-        struct session session = { 0 };
+        union {
+                struct session session;
+                struct device device;
+                struct account account;
+                struct password_change password_change;
+                struct lockout lockout;
+                struct history_row history;
+        } object;
         int r;
 
-        r = read_record(&in, FIELDS(session_fields), &session);
+        assert(ret_size <= sizeof(object));
+        memset(&object, 0, sizeof(object));
+        r = read_record(&in, fields, n_fields, &object);
         if (r)
                 return r;
-        *ret = session;
+        memcpy(ret, &object, ret_size);
         return 0;
+}
+
+int record_read_session(const void *bytes, size_t size, struct session *ret) {
+        return read_whole(bytes, size, FIELDS(session_fields), ret, sizeof(*ret));
 }
 
 int record_read_device(const void *bytes, size_t size, struct device *ret) {
-        struct reader in = { .bytes = bytes, .left = size };
-        struct device device = { 0 };
-        int r;
-
-        r = read_record(&in, FIELDS(device_fields), &device);
-        if (r)
-                return r;
-        *ret = device;
-        return 0;
+        return read_whole(bytes, size, FIELDS(device_fields), ret, sizeof(*ret));
 }
 
 int record_read_account(const void *bytes, size_t size, struct account *ret) {
-        struct reader in = { .bytes = bytes, .left = size };
-        struct account account = { 0 };
-        int r;
+        return read_whole(bytes, size, FIELDS(account_fields), ret, sizeof(*ret));
+}
 
-        r = read_record(&in, FIELDS(account_fields), &account);
-        if (r)
-                return r;
-        *ret = account;
-        return 0;
+int record_read_password_change(const void *bytes, size_t size, struct password_change *ret) {
+        return read_whole(bytes, size, FIELDS(password_change_fields), ret, sizeof(*ret));
 }
 
 int record_read_lockout(const void *bytes, size_t size, struct lockout *ret) {
-        struct reader in = { .bytes = bytes, .left = size };
-        struct lockout lockout = { 0 };
-        int r;
-
-        r = read_record(&in, FIELDS(lockout_fields), &lockout);
-        if (r)
-                return r;
-        *ret = lockout;
-        return 0;
+        return read_whole(bytes, size, FIELDS(lockout_fields), ret, sizeof(*ret));
 }
 
 int record_read_history(const void *bytes, size_t size, struct history_row *ret) {
-        struct reader in = { .bytes = bytes, .left = size };
-        struct history_row row = { 0 };
-        int r;
-
-        r = read_record(&in, FIELDS(history_fields), &row);
-        if (r)
-                return r;
-        *ret = row;
-        return 0;
+        return read_whole(bytes, size, FIELDS(history_fields), ret, sizeof(*ret));
 }

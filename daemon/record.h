@@ -1,5 +1,5 @@
-/* record: what the store keeps, as bytes: session, device, account, lockout, event <-> versioned records, and
- * the keys they stand under. Pure. Nothing in a record is trusted when read. */
+/* record: what the store keeps, as bytes: session, device, account, change of a password, lockout, event <->
+ * versioned records, and the keys they stand under. Pure. Nothing in a record is trusted when read. */
 #pragma once
 
 #include <stddef.h>
@@ -24,6 +24,9 @@ int record_write_device(const struct device *device, void *buf, size_t size, siz
 int record_read_device(const void *bytes, size_t size, struct device *ret);
 int record_write_account(const struct account *account, void *buf, size_t size, size_t *ret_size);
 int record_read_account(const void *bytes, size_t size, struct account *ret);
+int record_write_password_change(
+        const struct password_change *change, void *buf, size_t size, size_t *ret_size);
+int record_read_password_change(const void *bytes, size_t size, struct password_change *ret);
 int record_write_lockout(const struct lockout *lockout, void *buf, size_t size, size_t *ret_size);
 int record_read_lockout(const void *bytes, size_t size, struct lockout *ret);
 

@@ -129,16 +129,19 @@ struct own_change {
         usec_t wall, boot;
 };
 
-static void own_change_done(struct change *change, void *userdata) {
-        struct server *server = userdata;
+void server_tell_own(struct server *server, const struct effects *effects) {
         int no_pidfd = -1;
 
+        server_tell_status(server, effects);
+        server_tell_events(server, effects);
+        tell_leaders(effects, server->leaders, &no_pidfd);
+        tell_logins(effects, server->leaders, server->now.boot);
+}
+
+static void own_change_done(struct change *change, void *userdata) {
         if (change->result < 0)
                 log_line(LOG_ERR, "a change could not be kept: %s", strerror(-change->result));
-        server_tell_status(server, &change->effects);
-        server_tell_events(server, &change->effects);
-        tell_leaders(&change->effects, server->leaders, &no_pidfd);
-        tell_logins(&change->effects, server->leaders, server->now.boot);
+        server_tell_own(userdata, &change->effects);
         effects_free(&change->effects);
         free(change);
 }

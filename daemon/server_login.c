@@ -273,6 +273,7 @@ static void login_done(struct change *change, void *userdata) {
                         strerror(-change->result));
                 login->reply = (struct frame_reply){ .outcome = FRAME_FAILED,
                         .text = "sessjwt: the session could not be kept" };
+                server->passwords_are_cut |= login->password != NULL;
         }
         if (opened)
                 server_make_bearer_file(server, login, opened, login->reply.token_file);

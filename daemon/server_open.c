@@ -216,6 +216,7 @@ int server_open(struct server *server) {
                 r = make_parts(server, budget.connections);
         if (r < 0)
                 return r;
+        server->passwords_are_cut = true;
         server_find_expiry(server);
         server_find_keys_due(server);
         server_beat(server);

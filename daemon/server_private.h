@@ -1,6 +1,7 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
  * socket), server_accept.c and server_public.c (the public one), server_change.c (what comes back from the
  * turn, and what nobody asked for), server_feed.c (those who subscribe), server_history.c (old rows go),
+ * server_password.c (changes of passwords that were cut),
  * server_keys.c (the signing keys), server_status.c (the status page), server_names.c (requests that wait for
  * names), server_status_list.c (the signed list of the page), server_bearer_file.c (the token files),
  * server_backup.c (copies), server_health.c (how it is). */
@@ -134,6 +135,8 @@ struct server {
         char status_text[STATUS_TEXT_MAX + 1];
         struct effects unkept; /* ends that the store had no room for */
         bool is_retrying;
+        bool passwords_are_cut; /* changes of passwords may wait in the store to be gone on with */
+        bool is_resuming_passwords;
         uint64_t released_below; /* status indices that rest since an older key than this one are free */
         bool is_releasing;
         struct notices notices;
@@ -197,6 +200,8 @@ void server_cancel_names(struct server *server);
 
 /* server_change.c */
 void server_take_done(struct server *server);
+/* What came of a change that nobody waits for an answer of. */
+void server_tell_own(struct server *server, const struct effects *effects);
 void server_leaders_gone(struct server *server);
 /* Every second: those whose end could not be kept. */
 void server_tell_leaders_again(struct server *server);
@@ -218,6 +223,10 @@ int server_subscribe(struct server *server, struct connection *connection, const
 /* Sends a subscriber what it has not had yet. 0: it has all; 1: it must read first; negative errno: it is
  * gone. Without a subscription afterwards it has lost events, and was told so. */
 int server_feed_connection(struct server *server, struct connection *connection);
+
+/* server_password.c */
+/* At start and every second: if passwords_are_cut. */
+void server_resume_passwords(struct server *server);
 
 /* server_history.c */
 void server_tend_history(struct server *server);

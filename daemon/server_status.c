@@ -143,8 +143,10 @@ void server_beat(struct server *server) {
         server_watch_bearer_clock(server);
         server_note_health(server, server_note_transaction(server));
         server_tell_leaders_again(server);
-        if (server->turn)
+        if (server->turn) {
                 retry_ends(server);
+                server_resume_passwords(server);
+        }
 }
 
 /* ---- indices that may be used again ---- */

@@ -154,6 +154,13 @@ int store_find_account(struct store_txn *txn, const char *realm, const char *use
 int store_put_account(struct store_txn *txn, const struct account *account);
 /* 0, STORE_NOT_FOUND or negative errno. */
 int store_remove_account(struct store_txn *txn, const char *realm, const char *user);
+/* Changes of passwords that are not carried out yet, in no copy of the store. */
+int store_put_password_change(struct store_txn *txn, const struct password_change *change);
+/* STORE_END. */
+int store_next_password_change(
+        struct store_txn *txn, struct store_cursor *cursor, struct password_change *ret);
+int store_remove_password_change(
+        struct store_txn *txn, const struct password_change *change); /* STORE_NOT_FOUND */
 /* Whether anything is kept of the user: a session, a device, an account. < 0, 0 or 1. */
 int store_knows_user(struct store_txn *txn, const char *realm, const char *user);
 /* Whether a session of this uid ever went by that name. < 0, 0 or 1. */

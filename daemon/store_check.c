@@ -214,6 +214,10 @@ static int check_lock_row(const struct check *check, struct span key, struct spa
         return lock_row_check(key, value) ? wrong(check, DB_LOCK, key, "neither a lockout nor a source") : 0;
 }
 
+static int check_meta_row(const struct check *check, struct span key, struct span value) {
+        return password_row_check(key, value) ? wrong(check, DB_META, key, "no change of a password") : 0;
+}
+
 static int check_rows(const struct check *check, enum database db,
         int (*check_row)(const struct check *, struct span, struct span)) {
         struct store_cursor cursor = { 0 };
@@ -251,5 +255,7 @@ int store_check(struct store_txn *txn, char *ret_error, size_t size) {
                 r = check_rows(&check, DB_LOCK, check_lock_row);
         if (!r)
                 r = check_rows(&check, DB_HISTORY, check_history_row);
+        if (!r)
+                r = check_rows(&check, DB_META, check_meta_row);
         return r;
 }

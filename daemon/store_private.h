@@ -16,7 +16,8 @@
  *             'k' realm NUL user NUL source                -> wall time of the newest login from there
  *   meta      "schema" -> version; "id" -> 16 random bytes; "sequence" -> of the key that signs;
  *             "seal" -> bytes of seal; "writer" -> version of the sessjwtd that opened it last; "copy" -> one
- *             byte, in a copy that was not renewed
+ *             byte, in a copy that was not renewed; "password" NUL realm NUL user NUL sid -> record of a
+ *             change of a password that is not carried out yet
  *
  * Databases of their own cost a login one page more than one database with prefixes (11 and 10 pages at
  * 10^3 sessions, 19 and 18 at 10^6; a turn of 64 logins the same), and give the number of sessions without
@@ -166,6 +167,9 @@ int session_read(struct span key, struct span value, struct session *ret);
 int session_load(struct store_txn *txn, struct span sid, struct span owner, struct session *ret);
 int device_read(struct span key, struct span value, struct device *ret);
 int account_read(struct span key, struct span value, struct account *ret);
+
+/* -EBADMSG: a row of meta that stands where changes of passwords do, and is none. */
+int password_row_check(struct span key, struct span value);
 
 /* ---- store_lock ---- */
 

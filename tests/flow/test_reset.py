@@ -5,8 +5,8 @@ import select
 import shutil
 import time
 
-from harness import Clock, Daemon, Host, PamApp, PamLogin, PamStack, SessionList, Varlink, VarlinkError
-from harness import eventually, jose
+from harness import Clock, Daemon, Host, PamLogin, PamStack, SessionList, Varlink, VarlinkError
+from harness import eventually, jose, log_in_often
 from harness.signing_keys import call, is_active, mint
 from harness.varlink import ConnectionLost
 from harness.verify_loop import REVOKED, VerifyLoop
@@ -47,18 +47,6 @@ def issue(daemon, login):
 
 def claims(token):
     return jose.split(token)[1]
-
-
-def log_in_often(user, number):
-    """So many sessions, opened by a few programs. Returns them (programs and session ids)."""
-    apps, sids = [], []
-    while len(sids) < number:
-        app = PamApp(host)
-        apps.append(app)
-        for handle in range(1, 61):
-            assert app.begin(handle, "sshd", user).rc == 0 and app.open(handle).rc == 0
-            sids.append(app.getenv(handle, "SESSJWT_SESSION_ID"))
-    return apps, sids
 
 
 # ---- each token is refused ---------------------------------------------------------------------------------
@@ -203,7 +191,7 @@ def test_realms_are_reset_apart():
 
 def test_very_many_sessions_end_in_several_turns_and_one_reply():
     daemon = start()
-    _apps, sids = log_in_often("alice", MANY)
+    _apps, sids = log_in_often(host, "alice", MANY)
     tokens = [call(daemon, "MintToken", user="alice", sessionId=sid)["accessToken"]
               for sid in (sids[0], sids[-1])]
     loop = VerifyLoop(host, daemon, tokens)
@@ -229,7 +217,7 @@ def test_very_many_sessions_end_in_several_turns_and_one_reply():
 
 def test_a_crash_in_the_middle_keeps_what_was_done_and_the_rest_is_done_when_asked_again():
     daemon = start()
-    _apps, sids = log_in_often("alice", MANY)
+    _apps, sids = log_in_often(host, "alice", MANY)
     daemon.restart(hooks="between-turns=kill")
     client = Varlink(daemon, user="alice")
     try:
@@ -247,7 +235,7 @@ def test_a_crash_in_the_middle_keeps_what_was_done_and_the_rest_is_done_when_ask
 
 def test_a_caller_who_hangs_up_has_not_stopped_it():
     daemon = start()
-    log_in_often("alice", MANY)
+    log_in_often(host, "alice", MANY)
     client = Varlink(daemon, user="alice")
     client.send_call("RevokeAll", {})
     client.close()

@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct history_row row;
         struct device device;
         struct account account;
+        struct password_change change;
         struct lockout lockout;
         size_t again_size;
 
@@ -32,6 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         if (record_read_account(data, size, &account) == 0) {
                 must_be(record_write_account(&account, again, sizeof(again), &again_size) == 0);
+                must_be(again_size == size && memcmp(again, data, size) == 0);
+        }
+        if (record_read_password_change(data, size, &change) == 0) {
+                must_be(record_write_password_change(&change, again, sizeof(again), &again_size) == 0);
                 must_be(again_size == size && memcmp(again, data, size) == 0);
         }
         if (record_read_lockout(data, size, &lockout) == 0) {

@@ -55,6 +55,15 @@ static int put_accounts(const char *dir) {
                put(dir, "account", bytes, size);
 }
 
+static int put_password_changes(const char *dir) {
+        struct password_change change = a_password_change();
+        uint8_t bytes[RECORD_MAX];
+        size_t size;
+
+        return record_write_password_change(&change, bytes, sizeof(bytes), &size) < 0 ||
+               put(dir, "password-change", bytes, size);
+}
+
 static int put_lockouts(const char *dir) {
         struct lockout lockout = { .realm = "default",
                 .user = "alice",
@@ -80,5 +89,5 @@ int main(int argc, char **argv) {
         if (argc != 2)
                 return 1;
         return put_sessions(argv[1]) || put_devices(argv[1]) || put_history(argv[1]) ||
-               put_accounts(argv[1]) || put_lockouts(argv[1]);
+               put_accounts(argv[1]) || put_password_changes(argv[1]) || put_lockouts(argv[1]);
 }

@@ -14,6 +14,6 @@ from .pam_stack import PamStack
 from .sshd import Sshd
 from .ssh import Ssh
 from .terminal import Terminal
-from .pam_app import PamApp
+from .pam_app import PamApp, log_in_often
 from .pam_login import PamLogin
 from . import frame, jose, processes

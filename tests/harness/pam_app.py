@@ -152,3 +152,16 @@ class PamApp:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+
+
+def log_in_often(host, user, number):
+    """So many sessions of one user by the service sshd, opened by a few programs. Returns the programs, which
+    are to be kept, and the session ids, oldest first."""
+    apps, sids = [], []
+    while len(sids) < number:
+        app = PamApp(host)
+        apps.append(app)
+        for handle in range(1, 61):
+            assert app.begin(handle, "sshd", user).rc == 0 and app.open(handle).rc == 0
+            sids.append(app.getenv(handle, "SESSJWT_SESSION_ID"))
+    return apps, sids

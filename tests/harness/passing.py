@@ -1,13 +1,18 @@
 """passing: the daemon's time passes by hand, and what was due in it is done when these return."""
-from .varlink import Varlink
+from .varlink import Varlink, VarlinkError
 
 
 def rounds(daemon, count=2):
-    """Each call is answered in a round of the daemon's loop, and what is due is done behind the calls of a
-    round: so after two of them all is done that was due before."""
+    """Each call is answered in a round of the daemon's loop, and what is due is posted behind the calls of a
+    round, to a thread that takes such changes before those of callers: so when two rounds and a change are
+    answered, all is done that was due before."""
     client = Varlink(daemon)
     for _ in range(count):
         client.call("GetHealth")
+    try:
+        client.call("RevokeSession", sessionId="00000000-0000-7000-8000-000000000000")
+    except VarlinkError as error:
+        assert error.name == "org.sessjwt.SessionNotFound", error
     client.close()
 
 

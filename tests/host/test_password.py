@@ -7,11 +7,12 @@ import shutil
 import subprocess
 
 from harness import Daemon, Host, PamLogin, PamStack, SessionList, Ssh, Sshd, VarlinkError, eventually, jose
-from harness import paths
+from harness import log_in_often, paths
 from harness.signing_keys import call, is_active, mint
 
 OLD = "old Horse 7 battery"
 NEW = "new Staple 8 correct"
+MANY = 600  # more than two turns take
 
 host = Host()
 PAM = pathlib.Path("/etc/pam.d")
@@ -208,3 +209,69 @@ def test_a_crash_behind_the_commit_revives_nothing():
         assert_void(daemon, own, other)
         assert is_active(daemon, mint(daemon, own))
         daemon.stop()
+
+
+# ---- more sessions than one turn takes ---------------------------------------------------------------------
+
+def change_it_among_many(hooks, config=""):
+    """alice, with very many sessions, changes her password in the first of them. Returns the daemon as it is
+    then, that login and the last one, and what else must be kept."""
+    daemon = start(config)
+    own = Login(daemon)
+    apps, between = log_in_often(host, "alice", MANY)
+    last = Login(daemon)
+    daemon.restart(hooks=hooks)
+    assert own.passwd(OLD, NEW, NEW).rc == 0
+    return daemon, own, last, (apps, between)
+
+
+def assert_gone_on_with(daemon, own, last):
+    """All but the session that it was changed in have ended, whatever was in between; and that is over."""
+    eventually(lambda: sids(daemon) == {own.sid}, what="all others have ended")
+    assert_void(daemon, own, last)
+    assert is_active(daemon, mint(daemon, own))
+    new = Login(daemon)
+    told = daemon.log().count("going on with what a changed password ends")
+    daemon.restart()
+    assert sids(daemon) == {own.sid, new.sid} and is_active(daemon, new.token)
+    assert daemon.log().count("going on with what a changed password ends") == told
+    daemon.stop()
+
+
+def test_what_a_crash_cuts_is_gone_on_with_at_the_next_start():
+    for hook in ("between-turns=kill", "between-turns:2=kill"):
+        daemon, own, last, _others = change_it_among_many(hook)
+        daemon.wait_ended()
+        daemon.start()
+        assert_gone_on_with(daemon, own, last)
+
+
+def test_what_a_crash_cuts_again_is_gone_on_with_again():
+    daemon, own, last, _others = change_it_among_many("between-turns=kill")
+    daemon.wait_ended()
+    for hook in ("between-turns=kill", "after-commit=kill"):
+        daemon.start(hooks=hook, ready=False)
+        daemon.wait_ended()
+    daemon.start()
+    assert_gone_on_with(daemon, own, last)
+
+
+def test_what_a_stop_cuts_is_gone_on_with_at_the_next_start():
+    daemon, own, last, _others = change_it_among_many("between-turns=stop")
+    daemon.wait_stopped()
+    daemon.process.terminate()
+    daemon.resume()
+    assert daemon.wait_ended() == 0
+    daemon.start()
+    assert_gone_on_with(daemon, own, last)
+
+
+def test_what_is_kept_in_spite_of_a_crash_has_no_token_of_before():
+    daemon, own, last, (_apps, between) = change_it_among_many(
+        "between-turns=kill", "on_password_change = keep\n")
+    daemon.wait_ended()
+    daemon.start()
+    eventually(lambda: not is_active(daemon, last.token), what="the last one is renewed")
+    assert sids(daemon) == {own.sid, last.sid, *between}
+    assert_void(daemon, own, last)
+    assert is_active(daemon, mint(daemon, own)) and is_active(daemon, mint(daemon, last))

@@ -81,6 +81,19 @@ static inline struct device a_device(void) {
         return d;
 }
 
+static inline struct password_change a_password_change(void) {
+        struct password_change c = { .realm = "default",
+                .user = "alice",
+                .what = PASSWORD_ENDS_OTHERS,
+                .is_by_user = true,
+                .has_own = true };
+
+        memset(c.own.bytes, 0x11, sizeof(c.own.bytes));
+        memset(c.newest.bytes, 0x22, sizeof(c.newest.bytes));
+        memset(c.done.bytes, 0x10, sizeof(c.done.bytes));
+        return c;
+}
+
 static inline struct history_row a_history_row(void) {
         struct history_row row = {
                 .event = { .kind = "evicted",

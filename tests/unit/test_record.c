@@ -95,6 +95,26 @@ static void test_a_device_is_read_as_it_was_written(void **state) {
         assert_same_device(&in, &out);
 }
 
+static void test_a_change_of_a_password_is_read_as_it_was_written(void **state) {
+        struct password_change in = a_password_change(), out;
+        uint8_t bytes[RECORD_MAX];
+        size_t size;
+
+        assert_int_equal(record_write_password_change(&in, bytes, sizeof(bytes), &size), 0);
+        assert_int_equal(record_read_password_change(bytes, size, &out), 0);
+        assert_string_equal(out.realm, in.realm);
+        assert_string_equal(out.user, in.user);
+        assert_int_equal(out.what, in.what);
+        assert_true(out.is_by_user && out.has_own);
+        assert_memory_equal(&out.own, &in.own, sizeof(in.own));
+        assert_memory_equal(&out.newest, &in.newest, sizeof(in.newest));
+        assert_memory_equal(&out.done, &in.done, sizeof(in.done));
+        for (size_t cut = 0; cut < size; cut++)
+                assert_int_equal(record_read_password_change(bytes, cut, &out), -EBADMSG);
+        bytes[1] = 0; /* what */
+        assert_int_equal(record_read_password_change(bytes, size, &out), -EBADMSG);
+}
+
 static void test_the_longest_texts_fit(void **state) {
         struct session session = a_large_session(), session_out;
         struct device device = a_large_device(), device_out;
@@ -325,6 +345,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_session_is_read_as_it_was_written),
                 cmocka_unit_test(test_a_device_is_read_as_it_was_written),
+                cmocka_unit_test(test_a_change_of_a_password_is_read_as_it_was_written),
                 cmocka_unit_test(test_the_longest_texts_fit),
                 cmocka_unit_test(test_absent_texts_are_empty),
                 cmocka_unit_test(test_what_stands_behind_a_texts_end_is_not_written),

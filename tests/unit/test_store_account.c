@@ -90,6 +90,88 @@ static void test_the_owner_of_a_name_is_known_when_his_sessions_are_gone(void **
         commit(turn);
 }
 
+/* ---- changes of passwords that are not carried out yet ---- */
+
+static struct sid sid_number(uint8_t number) {
+        struct sid sid = { { 0 } };
+
+        sid.bytes[0] = number;
+        return sid;
+}
+
+static struct password_change change_of(const char *user, uint8_t newest) {
+        struct password_change change = { .realm = "default", .what = PASSWORD_ENDS_ALL };
+
+        snprintf(change.user, sizeof(change.user), "%s", user);
+        change.newest = sid_number(newest);
+        return change;
+}
+
+static void assert_next_change(
+        struct store_txn *txn, struct store_cursor *cursor, const char *user, uint8_t newest, uint8_t done) {
+        struct sid newest_sid = sid_number(newest), done_sid = sid_number(done);
+        struct password_change out;
+
+        assert_int_equal(store_next_password_change(txn, cursor, &out), 0);
+        assert_string_equal(out.user, user);
+        assert_int_equal(sid_compare(&out.newest, &newest_sid), 0);
+        assert_int_equal(sid_compare(&out.done, &done_sid), 0);
+}
+
+static void test_changes_of_passwords_are_kept_until_they_are_removed(void **state) {
+        struct fixture *f = *state;
+        struct password_change alice = change_of("alice", 1), again = change_of("alice", 2),
+                               al = change_of("al", 1), out;
+        struct store_cursor cursor = { 0 }, empty = { 0 };
+        struct store_txn *turn = begin_turn(f);
+
+        assert_int_equal(store_put_password_change(turn, &alice), 0);
+        assert_int_equal(store_put_password_change(turn, &again), 0);
+        assert_int_equal(store_put_password_change(turn, &al), 0);
+        alice.done = sid_number(1);
+        assert_int_equal(store_put_password_change(turn, &alice), 0);
+        assert_next_change(turn, &cursor, "al", 1, 0);
+        assert_next_change(turn, &cursor, "alice", 1, 1);
+        assert_next_change(turn, &cursor, "alice", 2, 0);
+        assert_int_equal(store_next_password_change(turn, &cursor, &out), STORE_END);
+        assert_consistent(turn);
+
+        assert_int_equal(store_remove_password_change(turn, &alice), 0);
+        assert_int_equal(store_remove_password_change(turn, &alice), STORE_NOT_FOUND);
+        assert_int_equal(store_remove_password_change(turn, &again), 0);
+        assert_int_equal(store_remove_password_change(turn, &al), 0);
+        assert_int_equal(store_next_password_change(turn, &empty, &out), STORE_END);
+        assert_consistent(turn);
+        commit(turn);
+}
+
+static void test_a_change_of_a_password_concerns_what_is_not_seen_to_up_to_the_newest(void **state) {
+        struct password_change change = change_of("alice", 5);
+
+        change.done = sid_number(2);
+        for (uint8_t i = 0; i < 8; i++) {
+                struct sid sid = sid_number(i);
+
+                assert_int_equal(password_change_concerns(&change, &sid), i > 2 && i <= 5);
+        }
+}
+
+static void test_what_of_a_session_a_change_of_a_password_keeps(void **state) {
+        struct password_change change = change_of("alice", 5);
+        struct sid own = sid_number(3), other = sid_number(4);
+
+        assert_false(password_change_keeps(&change, &own));
+        change.what = PASSWORD_KEEPS;
+        assert_true(password_change_keeps(&change, &own));
+        change.what = PASSWORD_ENDS_OTHERS;
+        assert_false(password_change_keeps(&change, &own));
+        change.own = own;
+        assert_false(password_change_keeps(&change, &own));
+        change.has_own = true;
+        assert_true(password_change_keeps(&change, &own));
+        assert_false(password_change_keeps(&change, &other));
+}
+
 #define store_test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -99,6 +181,9 @@ int main(void) {
                 store_test(test_accounts_are_no_sessions_and_no_devices),
                 store_test(test_a_user_is_known_by_anything_that_is_kept_of_him),
                 store_test(test_the_owner_of_a_name_is_known_when_his_sessions_are_gone),
+                store_test(test_changes_of_passwords_are_kept_until_they_are_removed),
+                cmocka_unit_test(test_a_change_of_a_password_concerns_what_is_not_seen_to_up_to_the_newest),
+                cmocka_unit_test(test_what_of_a_session_a_change_of_a_password_keeps),
         };
 
         return cmocka_run_group_tests_name("store_account", tests, NULL, NULL);

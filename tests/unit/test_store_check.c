@@ -174,10 +174,23 @@ static void test_a_list_goes_on_behind_what_it_cannot_read(void **state) {
         store_abort(&turn);
 }
 
+static void test_a_change_of_a_password_that_is_none_is_told(void **state) {
+        static const char key[] = "password\0default\0alice";
+        struct fixture *f = *state;
+        struct store_txn *turn = begin_turn(f);
+
+        assert_int_equal(row_put(turn, DB_META, (struct span){ (const uint8_t *) key, sizeof(key) },
+                                 (struct span){ (const uint8_t *) "junk", 4 }),
+                0);
+        assert_check_says(turn, "no change of a password");
+        store_abort(&turn);
+}
+
 #define store_test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                store_test(test_a_change_of_a_password_that_is_none_is_told),
                 store_test(test_a_missing_row_is_told),
                 store_test(test_a_row_too_many_is_told),
                 store_test(test_an_index_row_of_another_time_or_leader_is_told),
