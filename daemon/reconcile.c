@@ -25,9 +25,18 @@ static int watch_leader(struct leaders *leaders, const struct leader_id *id) {
         return leaders_watch(leaders, id, &pidfd);
 }
 
-static int reconcile_session(struct service *service, struct leaders *leaders, struct store_txn *txn,
-        struct session *session, struct effects *effects, struct moment now) {
+static void go_on_ending(
+        struct leaders *leaders, const struct session *session, const char *note, usec_t boot) {
         char line[TELL_LINE_SIZE];
+
+        if (session->state != SESSION_ENDING)
+                return;
+        tell_line(session, note, line);
+        terminate_begin(leaders, session, session->end == END_DENIED ? NULL : line, boot);
+}
+
+static int reconcile_session(struct service *service, struct leaders *leaders, struct store_txn *txn,
+        struct session *session, struct effects *effects, struct moment now, bool *has_unwatched) {
         int r;
 
         if (!boot_id_equal(&session->leader.boot, &service->boot))
@@ -37,6 +46,7 @@ static int reconcile_session(struct service *service, struct leaders *leaders, s
                 return ending_finish(txn, session, END_LOST, effects);
         if (r < 0) {
                 log_line(LOG_ERR, "cannot watch login process %d: %s", session->leader.pid, strerror(-r));
+                *has_unwatched = true;
                 return service->is_renewed ? ending_finish(txn, session, END_LOST, effects) : 0;
         }
         if (service->is_renewed) {
@@ -44,16 +54,13 @@ static int reconcile_session(struct service *service, struct leaders *leaders, s
                 if (r < 0)
                         return r;
         }
-        if (session->state == SESSION_ENDING) {
-                tell_line(session, service->is_renewed ? RENEWAL_NOTE : "", line);
-                terminate_begin(leaders, session, session->end == END_DENIED ? NULL : line, now.boot);
-        }
+        go_on_ending(leaders, session, service->is_renewed ? RENEWAL_NOTE : "", now.boot);
         return 0;
 }
 
 /* A slice of all sessions in one commit. 0: there are more; STORE_END; negative errno. */
-static int reconcile_slice(
-        struct service *service, struct leaders *leaders, struct store_cursor *cursor, struct moment now) {
+static int reconcile_slice(struct service *service, struct leaders *leaders, struct store_cursor *cursor,
+        struct moment now, bool *has_unwatched) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         _cleanup_(effects_free) struct effects effects = { 0 };
         int r, commit_result;
@@ -69,7 +76,7 @@ static int reconcile_slice(
                         continue;
                 }
                 if (r == 0)
-                        r = reconcile_session(service, leaders, txn, &session, &effects, now);
+                        r = reconcile_session(service, leaders, txn, &session, &effects, now, has_unwatched);
                 if (r == 0 && session.state != SESSION_ENDED) /* else its index rests */
                         r = status_claim(
                                 service->status, session.status_index, session.state == SESSION_LIVE);
@@ -108,7 +115,7 @@ static int mend_status(struct service *service) {
         return 0;
 }
 
-int reconcile(struct service *service, struct leaders *leaders, struct moment now) {
+int reconcile(struct service *service, struct leaders *leaders, struct moment now, bool *ret_has_unwatched) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         struct store_cursor cursor = { 0 };
         int r;
@@ -120,8 +127,65 @@ int reconcile(struct service *service, struct leaders *leaders, struct moment no
         if (r < 0)
                 return r;
         store_abort(&txn);
+        *ret_has_unwatched = false;
         do
-                r = reconcile_slice(service, leaders, &cursor, now);
+                r = reconcile_slice(service, leaders, &cursor, now, ret_has_unwatched);
         while (r == 0);
         return r < 0 ? r : mend_status(service);
+}
+
+/* ---- those that could not be watched ---- */
+
+/* Once a session: leaders count them. */
+static int watch_all_of(
+        struct leaders *leaders, struct store_txn *txn, const struct leader_id *id, usec_t boot) {
+        struct store_cursor cursor = { 0 };
+        struct session session;
+        int r;
+
+        while ((r = store_next_session_of_leader(txn, id, &cursor, &session)) == 0) {
+                r = watch_leader(leaders, id);
+                if (r < 0)
+                        return r;
+                go_on_ending(leaders, &session, "", boot);
+        }
+        return r < 0 ? r : 0;
+}
+
+static void watch_again(struct leaders *leaders, struct store_txn *txn, struct unwatched *unwatched,
+        const struct leader_id *id, usec_t boot) {
+        int r;
+
+        if (leaders_find(leaders, id))
+                return;
+        r = leaders_are_full(leaders) ? -EMFILE : watch_all_of(leaders, txn, id, boot);
+        if (r == -ESRCH)
+                unwatched->gone[unwatched->n_gone++] = *id;
+        else if (r < 0)
+                unwatched->has_failed = true;
+}
+
+int reconcile_unwatched(
+        struct service *service, struct leaders *leaders, struct unwatched *unwatched, struct moment now) {
+        _cleanup_(store_abort) struct store_txn *txn = NULL;
+        struct session session;
+        int r;
+
+        unwatched->n_gone = 0;
+        if (!unwatched->is_there)
+                return 0;
+        r = store_begin_read(service->store, &txn);
+        for (int i = 0; r == 0 && i < SESSIONS_PER_TURN && unwatched->n_gone < UNWATCHED_GONE_MAX; i++) {
+                r = store_next_session_by_user(txn, &unwatched->cursor, &session);
+                if (r == 0 && boot_id_equal(&session.leader.boot, &service->boot))
+                        watch_again(leaders, txn, unwatched, &session.leader, now.boot);
+                else if (r == -EBADMSG) /* passed over, as at start */
+                        r = 0;
+        }
+        if (r == STORE_END) {
+                unwatched->is_there = unwatched->has_failed;
+                unwatched->has_failed = false;
+                unwatched->cursor = (struct store_cursor){ 0 };
+        }
+        return r < 0 ? r : 0;
 }

@@ -125,6 +125,7 @@ void server_post_change(struct server *server, struct request *q) {
 struct own_change {
         struct change change; /* first: the turn hands this back */
         struct leader_id leader;
+        enum session_end end; /* of a leader's sessions */
         struct sid sid;
         usec_t wall, boot;
 };
@@ -169,7 +170,7 @@ static int gone_run(struct change *change, struct store_txn *txn) {
         int r;
 
         while ((r = store_next_session_of_leader(txn, &own->leader, &cursor, &session)) == 0) {
-                r = ending_finish(txn, &session, END_KILLED, &change->effects);
+                r = ending_finish(txn, &session, own->end, &change->effects);
                 if (r < 0)
                         return r;
         }
@@ -184,15 +185,31 @@ static void gone_done(struct change *change, void *userdata) {
         own_change_done(change, userdata);
 }
 
+static bool post_gone(struct server *server, const struct leader_id *leader, enum session_end end) {
+        return own_change_post(server,
+                &(struct own_change){
+                        .change = { .run = gone_run, .done = gone_done }, .leader = *leader, .end = end });
+}
+
 void server_leaders_gone(struct server *server) {
         struct leader_id gone[GONE_PER_ROUND];
         size_t n = leaders_take_gone(server->leaders, gone, GONE_PER_ROUND);
 
         for (size_t i = 0; i < n; i++)
-                if (!own_change_post(
-                            server, &(struct own_change){ .change = { .run = gone_run, .done = gone_done },
-                                            .leader = gone[i] }))
+                if (!post_gone(server, &gone[i], END_KILLED))
                         server->leaders_untold = true;
+}
+
+/* What is not ended now is found again. */
+void server_watch_leaders_again(struct server *server) {
+        struct unwatched *unwatched = &server->unwatched;
+        int r = reconcile_unwatched(&server->service, server->leaders, unwatched, server->now);
+
+        if (r < 0)
+                log_line(LOG_ERR, "cannot look for login processes to watch: %s", strerror(-r));
+        for (size_t i = 0; i < unwatched->n_gone; i++)
+                if (!post_gone(server, &unwatched->gone[i], END_LOST))
+                        unwatched->is_there = true;
 }
 
 void server_tell_leaders_again(struct server *server) {

@@ -12,7 +12,6 @@
 #include "client/cleanup.h"
 #include "daemon/keys.h"
 #include "daemon/log.h"
-#include "daemon/reconcile.h"
 #include "daemon/renewal.h"
 #include "daemon/terminate.h"
 
@@ -155,7 +154,7 @@ static int take_up(struct server *server, size_t max_leaders) {
         if (r >= 0)
                 r = logind_new(server->event, terminate_refused, server->leaders, &server->logind);
         if (r >= 0)
-                r = reconcile(&server->service, server->leaders, server->now);
+                r = reconcile(&server->service, server->leaders, server->now, &server->unwatched.is_there);
         if (r >= 0)
                 r = renewal_finish(&server->service, server->now);
         if (r >= 0)

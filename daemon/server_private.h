@@ -22,6 +22,7 @@
 #include "daemon/login.h"
 #include "daemon/notice.h"
 #include "daemon/quota.h"
+#include "daemon/reconcile.h"
 #include "daemon/reload.h"
 #include "daemon/request.h"
 #include "daemon/server.h"
@@ -121,6 +122,7 @@ struct server {
         unsigned calls;            /* left in this round */
         usec_t work_ends;          /* awake: logins are looked at again */
 
+        struct unwatched unwatched;
         bool leaders_untold;      /* that some went could not be kept: they are told again */
         usec_t expiry_due;        /* boot clock; USEC_NEVER while a change that ends sessions is under way */
         usec_t expiry_not_before; /* boot clock: after one that could not be kept */
@@ -203,8 +205,9 @@ void server_take_done(struct server *server);
 /* What came of a change that nobody waits for an answer of. */
 void server_tell_own(struct server *server, const struct effects *effects);
 void server_leaders_gone(struct server *server);
-/* Every second: those whose end could not be kept. */
+/* Every second: those whose end could not be kept, and those that could not be watched at start. */
 void server_tell_leaders_again(struct server *server);
+void server_watch_leaders_again(struct server *server);
 void server_expire(struct server *server);
 /* An event: another configuration applies. */
 void server_note_reload(struct server *server);

@@ -146,6 +146,7 @@ void server_beat(struct server *server) {
         if (server->turn) {
                 retry_ends(server);
                 server_resume_passwords(server);
+                server_watch_leaders_again(server);
         }
 }
 

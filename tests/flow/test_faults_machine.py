@@ -101,6 +101,25 @@ def test_the_public_cannot_take_the_descriptors_that_logins_need():
     daemon.stop()
 
 
+def test_who_could_not_be_watched_at_start_for_want_of_descriptors_is_watched_when_there_are_some():
+    many = Daemon(host).start()
+    logins = [Login("alice") for _ in range(SmallDaemon.LIMIT // 2)]
+    assert all(login.sid for login in logins)
+    many.stop()
+    daemon = SmallDaemon(host, state_dir=many.state_dir).start()
+    sessions = SessionList(daemon)
+    daemon.wait_for_log("cannot watch login process")
+    assert set(sessions.ids()) == {login.sid for login in logins}
+    for login in logins:  # of those that are watched as of those that are not, half go
+        if login is not logins[-1]:
+            login.app.kill()
+    eventually(lambda: sessions.ids() == [logins[-1].sid], what="the ends of all that went")
+    assert set(daemon.log().split()) >= {"killed:", "lost:"}
+    logins[-1].app.kill()
+    eventually(lambda: not sessions.ids(), what="the end of one who was not watched at first")
+    daemon.stop()
+
+
 # ---- the disk ----------------------------------------------------------------------------------------------
 
 class Disk:

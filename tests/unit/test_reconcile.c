@@ -12,6 +12,7 @@ struct start {
         struct fixture *store;
         struct service service;
         struct leaders *leaders;
+        struct unwatched unwatched;
 };
 
 /* The daemon as it starts, max leaders at most. What it says of ended sessions is not to be read here. */
@@ -24,7 +25,7 @@ static struct start start_with(void **state, size_t max) {
         service_open(&start.service, start.store);
         assert_int_equal(leaders_new(max, NULL, &start.leaders), 0);
         assert_int_equal(dup2(nowhere, STDERR_FILENO), STDERR_FILENO);
-        assert_int_equal(reconcile(&start.service, start.leaders, now), 0);
+        assert_int_equal(reconcile(&start.service, start.leaders, now, &start.unwatched.is_there), 0);
         assert_int_equal(dup2(stderr_was, STDERR_FILENO), STDERR_FILENO);
         close(stderr_was);
         close(nowhere);
@@ -253,9 +254,68 @@ static void test_a_leader_that_cannot_be_watched_keeps_its_session(void **state)
         assert_int_equal(leaders_count(start.leaders), 1);
         assert_found(*state, 1, 0);
         assert_found(*state, 2, 0);
+        assert_true(start.unwatched.is_there);
         start_end(&start);
         child_kill(&a);
         child_kill(&b);
+}
+
+static void remove_alone(struct fixture *f, const struct session *session) {
+        struct store_txn *turn = begin_turn(f);
+
+        assert_int_equal(store_remove_session(turn, &session->sid), 0);
+        commit(turn);
+}
+
+static void try_again(struct start *start) {
+        struct moment now = NOW;
+
+        assert_int_equal(reconcile_unwatched(&start->service, start->leaders, &start->unwatched, now), 0);
+}
+
+static void test_leaders_that_could_not_be_watched_are_when_there_is_room(void **state) {
+        struct child a = child_start(child_does_nothing, NULL), b = child_start(child_does_nothing, NULL);
+        struct session first = session_led_by(1, &a), second = session_led_by(2, &b),
+                       third = session_led_by(3, &b);
+        struct start start;
+
+        strcpy(third.user, "bob");
+        open_alone(*state, &first);
+        open_alone(*state, &second);
+        open_alone(*state, &third);
+        start = start_with(state, 1);
+        try_again(&start);
+        assert_true(start.unwatched.is_there);
+        assert_null(leaders_find(start.leaders, &second.leader));
+
+        remove_alone(*state, &first);
+        leaders_release(start.leaders, &first.leader);
+        try_again(&start);
+        assert_int_equal(leaders_find(start.leaders, &second.leader)->n_sessions, 2);
+        assert_int_equal(start.unwatched.n_gone, 0);
+        assert_false(start.unwatched.is_there);
+        start_end(&start);
+        child_kill(&a);
+        child_kill(&b);
+}
+
+static void test_a_leader_that_went_before_it_could_be_watched_is_told(void **state) {
+        struct child a = child_start(child_does_nothing, NULL), b = child_start(child_does_nothing, NULL);
+        struct session first = session_led_by(1, &a), second = session_led_by(2, &b);
+        struct start start;
+
+        open_alone(*state, &first);
+        open_alone(*state, &second);
+        start = start_with(state, 1);
+        child_kill(&b);
+        remove_alone(*state, &first);
+        leaders_release(start.leaders, &first.leader);
+        try_again(&start);
+        assert_int_equal(start.unwatched.n_gone, 1);
+        assert_true(leader_id_equal(&start.unwatched.gone[0], &second.leader));
+        assert_int_equal(leaders_count(start.leaders), 0);
+        start_end(&start);
+        child_kill(&a);
 }
 
 static void test_more_than_a_turn_of_them_are_all_judged(void **state) {
@@ -301,6 +361,8 @@ int main(void) {
                 reconcile_test(test_the_bytes_of_those_that_live_are_valid_and_no_others),
                 reconcile_test(test_an_ending_whose_leader_holds_a_live_session_signals_nobody),
                 reconcile_test(test_a_leader_that_cannot_be_watched_keeps_its_session),
+                reconcile_test(test_leaders_that_could_not_be_watched_are_when_there_is_room),
+                reconcile_test(test_a_leader_that_went_before_it_could_be_watched_is_told),
                 reconcile_test(test_more_than_a_turn_of_them_are_all_judged),
         };
 
