@@ -1,6 +1,7 @@
 """sanitizers: what a build with SAN=… has in it, where it writes what it finds, and who carries it into which
 programs. Each report makes the test fail in which it was written, whatever became of the program."""
 import contextlib
+import functools
 import os
 import pathlib
 import tempfile
@@ -20,6 +21,7 @@ _OPTIONS = {
 }
 
 
+@functools.cache
 def kind_of(program):
     """The sanitizer in a program: "address", "thread", "undefined"; None: none, or it is not there."""
     try:
