@@ -9,7 +9,8 @@ from harness import (Clock, Daemon, Host, PamStack, SessionList, Ssh, Sshd, Varl
                      later, processes, sanitizers)
 from harness.passing import pass_time
 
-AT_ONCE = 64
+# A module waits for no more than a second: fewer at once where a sanitizer slows the daemon down.
+AT_ONCE = 64 // sanitizers.slowness()
 GRACE, LEADER_GRACE, DENIED_GRACE = 5, 1, 2  # seconds; DESIGN section 5
 
 host = Host()
@@ -85,7 +86,7 @@ def check_storm(user):
     survivor = only_open(logins)
     eventually(lambda: "." in survivor.out(), 5.0 * sanitizers.slowness(), what="the survivor's token")
     tokens += [line for login in logins for line in re.findall(r"^ey\S+$", login.out(), re.M)]
-    assert len(tokens) >= 3, "too few to tell anything"
+    assert len(tokens) >= AT_ONCE // 20, "too few to tell anything"
     active = [token for token in tokens if is_active(token)]
     assert survivor.out().strip() in active
     assert {sessions.call("Introspect", token=token)["sid"] for token in active} == {session["sessionId"]}
