@@ -48,6 +48,17 @@ static const struct span schema_row = { (const uint8_t *) "schema", 6 };
 static const struct span id_row = { (const uint8_t *) "id", 2 };
 static const struct span writer_row = { (const uint8_t *) "writer", 6 };
 
+/* SESSJWT_TEST_MAP: bytes. */
+static size_t usual_map_size(void) {
+#ifdef SESSJWT_TEST_HOOKS
+        const char *size = getenv("SESSJWT_TEST_MAP");
+
+        if (size)
+                return strtoul(size, NULL, 10);
+#endif
+        return MAP_SIZE_DEFAULT;
+}
+
 static int open_env(struct store *store, const char *path, size_t map_size, unsigned flags) {
         size_t page = (size_t) sysconf(_SC_PAGESIZE);
         int fd, r;
@@ -290,7 +301,7 @@ int store_open(const char *dir, size_t map_size, struct store **ret, pid_t *ret_
         if (!r)
                 r = make_data(dir, dir_fd);
         if (!r)
-                r = open_env(store, dir, map_size ? map_size : MAP_SIZE_DEFAULT, 0);
+                r = open_env(store, dir, map_size ? map_size : usual_map_size(), 0);
         if (!r)
                 r = sync_what_is_there(store);
         if (!r)

@@ -180,6 +180,43 @@ def test_on_a_full_disk_logins_are_refused_clearly_ends_stand_and_a_crash_loses_
     daemon.stop()
 
 
+def ids_of_all(daemon):
+    """More than one reply may hold."""
+    replies = Varlink(daemon).call_more("ListSessions", all=True)
+    return {reply["session"]["sessionId"] for reply in replies}
+
+
+def test_a_full_map_refuses_logins_clearly_and_what_ends_makes_room():
+    full = {"SESSJWT_TEST_MAP": str(5 << 19)}
+    daemon = Daemon(host).start(**full)
+    sessions = SessionList(daemon)
+    apps, sids = [], []
+    while sids.count("") == 0:
+        apps.append(PamApp(host))
+        for handle in range(1, 1001):
+            assert apps[-1].begin(handle, "sshd", "alice").rc == 0
+            assert apps[-1].open(handle).rc == 0, "it goes on, only without a session"
+            sids.append(apps[-1].getenv(handle, "SESSJWT_SESSION_ID"))
+            if not sids[-1]:
+                break
+    sids.remove("")
+    assert len(sids) > 1000
+    daemon.wait_for_log("could not be kept: No space left on device")
+    assert Login("bob", "cockpit").answer.name == "PAM_SESSION_ERR"
+    eventually(lambda: not sessions.call("GetHealth")["ok"], what="an alarm")
+    assert ids_of_all(daemon) == set(sids)
+    token = Varlink(daemon, "alice").call("MintToken", sessionId=sids[0])["accessToken"]
+    daemon.kill()
+    daemon.start(**full)
+    assert ids_of_all(daemon) == set(sids), "all that was acknowledged is there"
+    assert sessions.call("RevokeAll", user="alice")["revokedCount"] == len(sids)
+    assert sessions.call("Introspect", token=token)["active"] is False
+    for app in apps:
+        app.kill()
+    eventually(lambda: Login("bob").sid, what="a login that is kept again")
+    daemon.stop()
+
+
 def test_a_state_that_cannot_be_written_is_said_at_start_and_logins_go_on():
     disk = Disk("read-only")
     daemon = Daemon(host, state_dir=disk.path).start()

@@ -186,10 +186,83 @@ static void test_a_change_of_a_password_that_is_none_is_told(void **state) {
         store_abort(&turn);
 }
 
+/* ---- a file whose pages lead to the wrong ones: LMDB's format, as far as that needs it ---- */
+
+struct page {
+        uint64_t number;
+        uint16_t pad, flags, lower, upper;
+        uint16_t nodes[]; /* where each begins */
+};
+
+struct node {
+        uint16_t low, middle, high; /* of a branch: 48 bits of the number of the page that it leads to */
+        uint16_t key_size;
+};
+
+#define PAGE_IS_BRANCH 1
+
+static void lead_to_the_first_child(struct page *page) {
+        const struct node *first = (const struct node *) ((uint8_t *) page + page->nodes[0]);
+        size_t n = (page->lower - sizeof(*page)) / sizeof(page->nodes[0]);
+
+        for (size_t i = 1; i < n; i++) {
+                struct node *node = (struct node *) ((uint8_t *) page + page->nodes[i]);
+
+                node->low = first->low, node->middle = first->middle, node->high = first->high;
+        }
+}
+
+static void turn_branches_in(const char *path) {
+        size_t page_size = (size_t) sysconf(_SC_PAGESIZE), n_branches = 0;
+        union {
+                struct page page;
+                uint8_t bytes[65536];
+        } buf;
+        FILE *file = fopen(path, "r+b");
+
+        assert_non_null(file);
+        for (long at = 0; fread(buf.bytes, page_size, 1, file) == 1; at += (long) page_size) {
+                if (buf.page.flags != PAGE_IS_BRANCH)
+                        continue;
+                lead_to_the_first_child(&buf.page);
+                assert_int_equal(fseek(file, at, SEEK_SET), 0);
+                assert_int_equal(fwrite(buf.bytes, page_size, 1, file), 1);
+                assert_int_equal(fseek(file, at + (long) page_size, SEEK_SET), 0);
+                n_branches++;
+        }
+        assert_true(n_branches > 0);
+        assert_int_equal(fclose(file), 0);
+}
+
+static void test_pages_that_lead_in_circles_are_told_and_end(void **state) {
+        struct fixture *f = *state;
+        struct store_txn *txn = begin_turn(f);
+        struct account account;
+        char path[64];
+
+        for (unsigned i = 0; i < 2000; i++) {
+                char user[16];
+
+                snprintf(user, sizeof(user), "user%04u", i);
+                account = account_of("default", user);
+                assert_int_equal(store_put_account(txn, &account), 0);
+        }
+        assert_consistent(txn);
+        commit(txn);
+        store_close(&f->store);
+        snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+        turn_branches_in(path);
+        fixture_reopen(f, FIXTURE_MAP);
+        txn = begin_read(f);
+        assert_check_says(txn, "stands behind a later one");
+        store_abort(&txn);
+}
+
 #define store_test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                store_test(test_pages_that_lead_in_circles_are_told_and_end),
                 store_test(test_a_change_of_a_password_that_is_none_is_told),
                 store_test(test_a_missing_row_is_told),
                 store_test(test_a_row_too_many_is_told),
