@@ -224,7 +224,7 @@ static bool is_behind(struct span key, const struct store_cursor *last) {
         return !last->started || order > 0 || (order == 0 && key.size > last->size);
 }
 
-/* In a file whose pages lead to each other at random a walk might go on for ages; where keys grow, it ends. */
+/* Where pages lead to each other at random, a walk could go on for ages: where keys grow, it ends. */
 static int check_rows(const struct check *check, enum database db,
         int (*check_row)(const struct check *, struct span, struct span)) {
         struct store_cursor cursor = { 0 };

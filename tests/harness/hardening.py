@@ -4,9 +4,22 @@ import platform
 import re
 import subprocess
 
+from .skip import Skip, need
+
 # Calls that know no bound, run a shell, or name files that others may guess.
 UNWELCOME = {"gets", "strcpy", "strcat", "sprintf", "vsprintf", "scanf", "strtok", "system",
              "popen", "wordexp", "mktemp", "tempnam", "tmpnam", "rand", "random", "drand48"}
+
+
+def built(path):
+    """The path, if it is there and is as it is installed: nothing looks on in it while it runs."""
+    need("nm", "readelf", "strip", path)
+    code = path.read_bytes()
+    if b"__asan_init" in code or b"__tsan_init" in code or b"__ubsan_handle" in code:
+        raise Skip("a build with sanitizers is not hardened")
+    if b"profiling:" in code:
+        raise Skip("a build that counts lines is not hardened")
+    return path
 
 
 def output(*argv):

@@ -7,6 +7,7 @@ import tempfile
 import pathlib
 
 from harness import BUILD, Skip, hardening, need
+from harness.hardening import built
 from harness.paths import COMMAND, DAEMON, LIBRARY, MODULE
 
 # What a PAM module must not do inside of somebody else's process: read the environment, have children or
@@ -28,14 +29,6 @@ PLANTED = """
 char room[9];
 int f(const char *s) { strcpy(room, s); return sprintf(room, s) + system(s) + (getenv(s) != 0); }
 """
-
-
-def built(path):
-    """The path, if it is there and has no sanitizer in it."""
-    need("nm", "readelf", path)
-    if b"__asan_init" in path.read_bytes() or b"__tsan_init" in path.read_bytes():
-        raise Skip("a build with sanitizers is not hardened")
-    return path
 
 
 def test_what_is_installed_is_hardened():

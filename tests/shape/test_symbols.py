@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 
 from harness import BUILD, ROOT, need
+from harness.hardening import built
 from harness.paths import LIBRARY, MODULE
 
 MODULE_BYTES_MAX = 64 * 1024
@@ -54,14 +55,6 @@ def declared(text):
     """Functions that a header declares, comments aside."""
     text = re.sub(r"/\*.*?\*/|^#.*?$", "", text, flags=re.S | re.M)
     return set(re.findall(r"\b(\w+)\s*\([^;{}]*\)\s*;", text))
-
-
-def built(path):
-    """The path, if it is there and has no sanitizer in it (which brings symbols and libraries of its own)."""
-    need("nm", "readelf", "strip", path)
-    if any("asan" in name or "ubsan" in name for name in needed(path)):
-        need(f"{path} without sanitizers")
-    return path
 
 
 def test_the_module_exports_pam_entries_only():
