@@ -10,7 +10,7 @@ from harness.waiting import eventually
 def frozen_soon(root):
     """A watchdog that need not be waited for long."""
     folder = root / "etc/systemd/system/sessjwtd.service.d"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "watchdog.conf").write_text("[Service]\nWatchdogSec=1s\n", "ascii")
 
 

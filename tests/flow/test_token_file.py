@@ -387,12 +387,11 @@ def test_where_there_is_no_room_logins_go_on_and_when_there_is_it_is_made():
 
 
 def test_a_folder_of_mallory_gets_no_token_and_hurts_nobody():
-    uid = pwd.getpwnam("alice").pw_uid
     daemon = start("")
     rounds(daemon)  # what is nobody's has been swept away
     tokens.mkdir(exist_ok=True)
     later(lambda: subprocess.run(["rm", "-rf", str(tokens)], check=True))
-    hostile = tokens / str(uid)
+    hostile = tokens / str(pwd.getpwnam("alice").pw_uid)
     hostile.mkdir()
     (hostile / "file").write_text("")
     os.chown(hostile, 2002, 2002)
