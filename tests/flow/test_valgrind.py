@@ -1,7 +1,6 @@
 """The module in a program under valgrind, through all phases twice, loaded and unloaded each time: no error,
 and no memory that is lost."""
 # timeout: 300
-import pathlib
 import subprocess
 
 from harness import Daemon, Host, SessionList, Skip, need, paths, sanitizers
@@ -35,15 +34,7 @@ password [success=ok default=ignore]                    {OURS}
 """
 
 
-def cover_etc():
-    """passwd renames files in /etc, which the world's own /etc/shadow, a mount, does not bear."""
-    copy = host.dir / "etc-of-files"
-    subprocess.run(["cp", "-a", "/etc", copy], check=True)
-    subprocess.run(["mount", "--bind", copy, "/etc"], check=True)
-    host.pam_dir = pathlib.Path("/etc/pam.d")
-
-
-cover_etc()
+host.copy_etc()
 (host.pam_dir / "sshd").write_text(SERVICE, "ascii")
 daemon = Daemon(host).start()
 sessions = SessionList(daemon)

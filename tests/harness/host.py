@@ -123,6 +123,14 @@ class Host:
 
     # ---- users ---------------------------------------------------------------------------------------------
 
+    def copy_etc(self):
+        """/etc becomes a copy of itself in one folder: passwd renames files there, which files mounted
+        one by one do not bear. Service files are in /etc/pam.d then."""
+        copy = self.dir / "etc-of-files"
+        subprocess.run(["cp", "-a", "/etc", copy], check=True)
+        subprocess.run(["mount", "--bind", copy, "/etc"], check=True)
+        self.pam_dir = pathlib.Path("/etc/pam.d")
+
     def add_user(self, name, uid=None, groups=(), password=PASSWORD, shell="/bin/bash"):
         """A user with a home, a group of the same name and number, and a password (None: none that would
         fit)."""

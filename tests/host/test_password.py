@@ -19,15 +19,7 @@ PAM = pathlib.Path("/etc/pam.d")
 _numbers = itertools.count()
 
 
-def cover_etc():
-    """passwd renames files in /etc, which the world's own /etc/shadow, a mount, does not bear."""
-    copy = host.dir / "etc-of-files"
-    subprocess.run(["cp", "-a", "/etc", copy], check=True)
-    subprocess.run(["mount", "--bind", copy, "/etc"], check=True)
-    host.pam_dir = PAM
-
-
-cover_etc()
+host.copy_etc()
 PamStack(host, "sshd", like="bare")
 line = f"password [success=ok default=ignore] {paths.MODULE} socket=/run/sessjwt/login\n"
 for service in ("passwd", "chpasswd"):

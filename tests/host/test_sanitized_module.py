@@ -37,15 +37,7 @@ auth required                       pam_permit.so
 """
 
 
-def cover_etc():
-    """passwd renames files in /etc, which the world's own /etc/shadow, a mount, does not bear."""
-    copy = host.dir / "etc-of-files"
-    subprocess.run(["cp", "-a", "/etc", copy], check=True)
-    subprocess.run(["mount", "--bind", copy, "/etc"], check=True)
-    host.pam_dir = pathlib.Path("/etc/pam.d")
-
-
-cover_etc()
+host.copy_etc()
 LINE = f"{MODULE} socket=/run/sessjwt/login timeout=1s"
 (host.pam_dir / "common-auth").write_text(LOCKS.format(module=LINE))
 PamStack(host, "sshd", module=MODULE, options="timeout=1s")
