@@ -189,7 +189,7 @@ static int handle_call(struct server *server, struct connection *connection, con
                         r = server_read(server, q, q->method->handler);
                         break;
                 case CHANGES:
-                        if (!quota_take(server->quotas, q->peer.uid, server->now.awake))
+                        if (!q->is_retried && !quota_take(server->quotas, q->peer.uid, server->now.awake))
                                 r = API_TOO_MANY_CHANGES;
                         else if (q->method->prepare)
                                 r = server_read(server, q, q->method->prepare);

@@ -28,3 +28,16 @@ def test_nobody_reads_of_an_end_before_verifiers_know_of_it():
     assert loop.answer(loop.tokens[0]) == REVOKED
     assert is_listed(reader, logins[1].sid) and loop.answer(loop.tokens[1]) == 0
     assert third.read().outcome == frame.OK
+
+
+def test_a_call_that_waits_to_be_told_is_counted_once():
+    """As a change: what a caller may have of them is not used up by waiting."""
+    daemon.restart(hooks="after-commit@login-taken:2=wait")
+    end = daemon.log_end()
+    login, other = PamLogin(host, "alice", rhost="192.0.2.30"), frame.Module(daemon)
+    later(other.close)
+    alice = Varlink(daemon, user="alice")
+    other.send(frame.request(user="bob", uid=2001))
+    daemon.wait_for_log("hook after-commit: wait", after=end)
+    assert alice.call("IssueRefreshToken", sessionId=login.sid)["refreshToken"]
+    assert other.read().outcome == frame.OK
