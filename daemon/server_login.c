@@ -256,7 +256,7 @@ static void login_done(struct change *change, void *userdata) {
         struct login *login = (struct login *) change;
         struct server *server = userdata;
         const struct session *opened = NULL;
-        bool heard = false;
+        bool heard = false, is_late;
         int no_pidfd = -1;
 
         for (size_t i = 0; i < change->effects.n; i++)
@@ -287,12 +287,12 @@ static void login_done(struct change *change, void *userdata) {
         HOOK("before-reply");
         if (login->answer_is_awaited)
                 answer_login(login->fd, &login->reply, &heard);
+        is_late = clock_now().boot > login->frame.deadline; /* the round may have begun long before */
         HOOK("after-reply");
         latency_note(&server->service.statistics.logins, clock_now().awake - login->received_awake);
         tell_logins(&change->effects, server->leaders, server->now.boot);
         note_new_device(server, login);
-        if (opened && (login->frame.flags & FRAME_DENIES_ON_ERROR) &&
-                (!heard || server->now.boot > login->frame.deadline))
+        if (opened && (login->frame.flags & FRAME_DENIES_ON_ERROR) && (!heard || is_late))
                 server_end_refused(server, &opened->sid);
         login_free(&login);
 }
