@@ -25,7 +25,8 @@ def lay_out(**files):
 def test_files_are_shown_as_they_are_each_behind_its_name():
     lay_out(main="[token]\nissuer = host\n", b="# second\n", a="[lock]\nfailures = 3")
     says(sessjwt("cat-config"), 0, f"# {ETC}/sessjwtd.conf\n[token]\nissuer = host\n\n"
-         f"# {ETC}/sessjwtd.conf.d/a.conf\n[lock]\nfailures = 3\n# {ETC}/sessjwtd.conf.d/b.conf\n# second\n", "")
+         f"# {ETC}/sessjwtd.conf.d/a.conf\n[lock]\nfailures = 3\n"
+         f"# {ETC}/sessjwtd.conf.d/b.conf\n# second\n", "")
 
 
 def test_a_large_file_is_whole():

@@ -1,4 +1,4 @@
-"""The command's verbs of locks and keys, and what watch prints, against a daemon that answers from a table."""
+"""Verbs of locks and keys, and what watch prints, against a daemon that answers from a table."""
 import json
 
 from harness import need
@@ -15,6 +15,11 @@ NOBODY = "sessjwt: This host knows no user nobody-here; the lock is kept all the
 def locked(count=0, **changes):
     """What LockUser answers."""
     return {"parameters": {"lock": LOCK | changes, "revokedCount": count}}
+
+
+def rotated(ahead):
+    """What RotateKey answers."""
+    return {"parameters": {"kid": "k1", "nextKid": "k2", "publishedAhead": ahead}}
 
 
 def test_a_lock_says_until_when_and_what_becomes_of_sessions():
@@ -48,9 +53,10 @@ def test_an_unlock_says_what_there_was():
 
 
 def test_replies_about_locks_and_keys_are_given_unchanged_as_json():
-    replies = {"lock": ("LockUser", locked(2)), "unlock": ("UnlockUser", {"parameters": {"unlockedCount": 1}}),
+    replies = {"lock": ("LockUser", locked(2)),
+               "unlock": ("UnlockUser", {"parameters": {"unlockedCount": 1}}),
                "locks": ("ListLocks", {"parameters": {"locks": [LOCK]}}),
-               "rotate-key": ("RotateKey", {"parameters": {"kid": "k1", "nextKid": "k2", "publishedAhead": 9}}),
+               "rotate-key": ("RotateKey", rotated(9)),
                "keys": ("ListKeys", {"parameters": {"keys": []}})}
     for verb, (method, reply) in replies.items():
         arguments = ["alice"] if verb in ("lock", "unlock") else []
@@ -60,15 +66,10 @@ def test_replies_about_locks_and_keys_are_given_unchanged_as_json():
 
 def test_a_refusal_is_an_error_of_the_command():
     denied = error("org.varlink.service.PermissionDenied")
-    for method, arguments in (("LockUser", ["lock", "alice"]), ("UnlockUser", ["unlock", "alice"]),
-                              ("ListLocks", ["locks"]), ("RotateKey", ["rotate-key"]), ("ListKeys", ["keys"])):
-        result = says(Canned(**{method: denied}).run(*arguments), 1, "")
+    for method, words in (("LockUser", "lock alice"), ("UnlockUser", "unlock alice"), ("ListLocks", "locks"),
+                          ("RotateKey", "rotate-key"), ("ListKeys", "keys")):
+        result = says(Canned(**{method: denied}).run(*words.split()), 1, "")
         assert result.stderr.startswith("sessjwt: "), result
-
-
-def rotated(ahead):
-    """What RotateKey answers."""
-    return {"parameters": {"kid": "k1", "nextKid": "k2", "publishedAhead": ahead}}
 
 
 def test_a_rotation_says_what_signs_what_is_refused_and_who_may_not_know_it_yet():
@@ -106,7 +107,8 @@ def test_events_are_lines_with_what_they_have():
 
 
 def test_what_an_event_says_cannot_steer_the_terminal():
-    event = {"time": "\x1b[2J", "kind": "login", "user": "a\x1b]0;x\x07", "deviceName": "\u202eb\nc", "note": "\r"}
+    event = {"time": "\x1b[2J", "kind": "login", "user": "a\x1b]0;x\x07", "deviceName": "\u202eb\nc",
+             "note": "\r"}
     result = says(Canned(Subscribe=events(event)).run("watch"), 1)
     assert not set(result.stdout) & set("\x1b\x07\r\u202e"), result.stdout
     assert result.stdout.count("\n") == 1
