@@ -18,6 +18,8 @@ static int watch_leader(struct leaders *leaders, const struct leader_id *id) {
         _cleanup_(cleanup_close) int pidfd = -1;
 
         if (!leaders_find(leaders, id)) {
+                if (leaders_are_full(leaders))
+                        return -EMFILE; /* what is kept for it in the fdstore stays there */
                 pidfd = leaders_reopen(leaders, id);
                 if (pidfd < 0)
                         return pidfd;
@@ -136,15 +138,22 @@ int reconcile(struct service *service, struct leaders *leaders, struct moment no
 
 /* ---- those that could not be watched ---- */
 
-/* Once a session: leaders count them. */
-static int watch_all_of(
-        struct leaders *leaders, struct store_txn *txn, const struct leader_id *id, usec_t boot) {
+/* Leaders count their sessions: those of them that are not counted yet, when the walk is at the first. */
+static int watch_rest_of(
+        struct leaders *leaders, struct store_txn *txn, const struct session *first, usec_t boot) {
+        const struct leader *known = leaders_find(leaders, &first->leader);
+        size_t n_counted = known ? known->n_sessions : 0;
         struct store_cursor cursor = { 0 };
         struct session session;
         int r;
 
-        while ((r = store_next_session_of_leader(txn, id, &cursor, &session)) == 0) {
-                r = watch_leader(leaders, id);
+        for (size_t n = 0; (r = store_next_session_of_leader(txn, &first->leader, &cursor, &session)) == 0;
+                n++) {
+                if (n == 0 && sid_compare(&session.sid, &first->sid) != 0)
+                        return 0;
+                if (n < n_counted)
+                        continue;
+                r = watch_leader(leaders, &first->leader);
                 if (r < 0)
                         return r;
                 go_on_ending(leaders, &session, "", boot);
@@ -152,24 +161,11 @@ static int watch_all_of(
         return r < 0 ? r : 0;
 }
 
-static void watch_again(struct leaders *leaders, struct store_txn *txn, struct unwatched *unwatched,
-        const struct leader_id *id, usec_t boot) {
-        int r;
-
-        if (leaders_find(leaders, id))
-                return;
-        r = leaders_are_full(leaders) ? -EMFILE : watch_all_of(leaders, txn, id, boot);
-        if (r == -ESRCH)
-                unwatched->gone[unwatched->n_gone++] = *id;
-        else if (r < 0)
-                unwatched->has_failed = true;
-}
-
 int reconcile_unwatched(
         struct service *service, struct leaders *leaders, struct unwatched *unwatched, struct moment now) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         struct session session;
-        int r;
+        int r, watched;
 
         unwatched->n_gone = 0;
         if (!unwatched->is_there)
@@ -177,10 +173,17 @@ int reconcile_unwatched(
         r = store_begin_read(service->store, &txn);
         for (int i = 0; r == 0 && i < SESSIONS_PER_TURN && unwatched->n_gone < UNWATCHED_GONE_MAX; i++) {
                 r = store_next_session_by_user(txn, &unwatched->cursor, &session);
-                if (r == 0 && boot_id_equal(&session.leader.boot, &service->boot))
-                        watch_again(leaders, txn, unwatched, &session.leader, now.boot);
-                else if (r == -EBADMSG) /* passed over, as at start */
+                if (r == -EBADMSG) { /* passed over, as at start */
                         r = 0;
+                        continue;
+                }
+                if (r || !boot_id_equal(&session.leader.boot, &service->boot))
+                        continue;
+                watched = watch_rest_of(leaders, txn, &session, now.boot);
+                if (watched == -ESRCH)
+                        unwatched->gone[unwatched->n_gone++] = session.leader;
+                else if (watched < 0)
+                        unwatched->has_failed = true;
         }
         if (r == STORE_END) {
                 unwatched->is_there = unwatched->has_failed;

@@ -299,6 +299,30 @@ static void test_leaders_that_could_not_be_watched_are_when_there_is_room(void *
         child_kill(&b);
 }
 
+static void test_of_a_leader_that_is_watched_for_one_session_the_others_count_too(void **state) {
+        struct child a = child_start(child_does_nothing, NULL), b = child_start(child_does_nothing, NULL);
+        struct session first = session_led_by(1, &a), second = session_led_by(2, &b),
+                       third = session_led_by(3, &b);
+        struct start start;
+        int pidfd;
+
+        open_alone(*state, &first);
+        open_alone(*state, &second);
+        start = start_with(state, 1);
+        remove_alone(*state, &first);
+        leaders_release(start.leaders, &first.leader);
+        open_alone(*state, &third); /* a login of the process that could not be watched */
+        pidfd = fcntl(b.pidfd, F_DUPFD_CLOEXEC, 3);
+        assert_int_equal(leaders_watch(start.leaders, &third.leader, &pidfd), 0);
+        try_again(&start);
+        assert_int_equal(leaders_find(start.leaders, &second.leader)->n_sessions, 2);
+        try_again(&start);
+        assert_int_equal(leaders_find(start.leaders, &second.leader)->n_sessions, 2);
+        start_end(&start);
+        child_kill(&a);
+        child_kill(&b);
+}
+
 static void test_a_leader_that_went_before_it_could_be_watched_is_told(void **state) {
         struct child a = child_start(child_does_nothing, NULL), b = child_start(child_does_nothing, NULL);
         struct session first = session_led_by(1, &a), second = session_led_by(2, &b);
@@ -362,6 +386,7 @@ int main(void) {
                 reconcile_test(test_an_ending_whose_leader_holds_a_live_session_signals_nobody),
                 reconcile_test(test_a_leader_that_cannot_be_watched_keeps_its_session),
                 reconcile_test(test_leaders_that_could_not_be_watched_are_when_there_is_room),
+                reconcile_test(test_of_a_leader_that_is_watched_for_one_session_the_others_count_too),
                 reconcile_test(test_a_leader_that_went_before_it_could_be_watched_is_told),
                 reconcile_test(test_more_than_a_turn_of_them_are_all_judged),
         };
