@@ -18,8 +18,6 @@ static int watch_leader(struct leaders *leaders, const struct leader_id *id) {
         _cleanup_(cleanup_close) int pidfd = -1;
 
         if (!leaders_find(leaders, id)) {
-                if (leaders_are_full(leaders))
-                        return -EMFILE; /* what is kept for it in the fdstore stays there */
                 pidfd = leaders_reopen(leaders, id);
                 if (pidfd < 0)
                         return pidfd;
