@@ -411,7 +411,7 @@ static int read_whole(const void *bytes, size_t size, const struct field *fields
         int r;
 
         assert(ret_size <= sizeof(object));
-        memset(&object, 0, sizeof(object));
+        memset(&object, 0, ret_size);
         r = read_record(&in, fields, n_fields, &object);
         if (r)
                 return r;
