@@ -5,6 +5,7 @@ import subprocess
 from harness import ROOT, need
 
 PAGE = "SECURITY.md"
+ATTACK = re.compile(r"hostile|fault|rogue|crash|power_loss|forger|storm|races|rights|fuzz_|sanitize|valgrind")
 REFERENCE = re.compile(r"\[(\w+/\w+)(?:: ([^\]]+))?\]")
 
 
@@ -54,6 +55,20 @@ def test_each_test_that_is_named_is_there():
 def test_each_attack_names_a_test():
     assert len(attacks(read())) > 30
     assert not [item for item in attacks(read()) if not references(item)]
+
+
+def unnamed(text):
+    """Files of attacks that the page does not tell of."""
+    named = {name for name, _words in references(text)}
+    tests = ROOT / "tests"
+    files = [path.relative_to(tests).with_suffix("").as_posix()
+             for pattern in ("fuzz/fuzz_*.c", "*/test_*.c", "*/test_*.py") for path in tests.glob(pattern)]
+    return sorted(name for name in files if ATTACK.search(name) and name not in named)
+
+
+def test_each_file_of_attacks_is_told_of():
+    assert not unnamed(read()), unnamed(read())
+    assert "flow/test_hostile" in unnamed("[flow/test_rights]") and "fuzz/fuzz_api" in unnamed("")
 
 
 def test_it_is_linked_from_the_readme_and_installed():
