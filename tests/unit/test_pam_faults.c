@@ -5,80 +5,19 @@
 #include <grp.h>
 #include <poll.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_OWN_MALLOC false /* the sanitizer's allocator is not to be stood in for */
-#else
-#define HAS_OWN_MALLOC true
-#endif
+#include "tests/unit/libc_faults.h"
 
-enum plan { NOTHING, FAIL_NTH, INTERRUPT_EACH };
-
-static struct {
-        _Atomic(enum plan) plan; /* the daemon's thread asks, too */
-        unsigned n;              /* FAIL_NTH: which one, */
-        const char *of;          /* of this function's; NULL: of all */
-        unsigned seen;           /* how many calls there were */
-        unsigned n_interrupted;
-        const char *failed; /* which function it was; NULL: there were not so many */
-} fault;
-
-static bool is_module(const void *address) {
-        Dl_info info;
-
-        return dladdr(address, &info) && info.dli_fname && strcmp(info.dli_fname, stage.module) == 0;
+UNWATCHED static bool is_watched(const void *caller) {
+        return is_in(caller, stage.module);
 }
-
-/* Whether this call is the one. Calls of others are not counted. */
-static bool fails(const char *name, const void *caller, int error) {
-        if (fault.plan != FAIL_NTH || !is_module(caller) || (fault.of && strcmp(fault.of, name) != 0))
-                return false;
-        if (++fault.seen != fault.n)
-                return false;
-        fault.failed = name;
-        errno = error;
-        return true;
-}
-
-/* Every other call of each function that can be: so each is done in the end. */
-static bool is_interrupted(const void *caller, bool *before) {
-        if (fault.plan != INTERRUPT_EACH || !is_module(caller))
-                return false;
-        *before = !*before;
-        fault.n_interrupted += *before;
-        errno = EINTR;
-        return *before;
-}
-
-#define CALLER __builtin_return_address(0)
-
-/* A function as libc has it, under the name `real`. */
-#define REAL(name) __typeof__(&name) real = (__typeof__(&name)) dlsym(RTLD_NEXT, #name)
-
-#define STAND_IN(result, name, parameters, arguments, error, failure)                                        \
-        result name parameters {                                                                             \
-                REAL(name);                                                                                  \
-                return fails(#name, CALLER, error) ? (failure) : real arguments;                             \
-        }
-
-#define STAND_IN_INTERRUPTED(result, name, parameters, arguments, error)                                     \
-        result name parameters {                                                                             \
-                static bool before;                                                                          \
-                REAL(name);                                                                                  \
-                return is_interrupted(CALLER, &before) || fails(#name, CALLER, error) ? -1 : real arguments; \
-        }
 
 STAND_IN(int, socket, (int domain, int type, int protocol), (domain, type, protocol), EMFILE, -1)
-STAND_IN(int, lstat, (const char *path, struct stat *st), (path, st), EACCES, -1)
 STAND_IN(int, stat, (const char *path, struct stat *st), (path, st), EACCES, -1)
 STAND_IN(int, clock_gettime, (clockid_t clock, struct timespec *ret), (clock, ret), EINVAL, -1)
-STAND_IN(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size),
-        (fd, level, name, value, size), ENOPROTOOPT, -1)
 STAND_IN(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *size),
         (fd, level, name, value, size), ENOPROTOOPT, -1)
 STAND_IN(int, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *n), (user, group, groups, n),
         ENOMEM, -1)
-STAND_IN_INTERRUPTED(
-        int, connect, (int fd, const struct sockaddr *address, socklen_t size), (fd, address, size), EACCES)
 STAND_IN_INTERRUPTED(
         ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags), EPIPE)
 STAND_IN_INTERRUPTED(
@@ -105,26 +44,6 @@ long syscall(long number, ...) {
         return fails("syscall", CALLER, ENOSYS) ? -1 : real(number, one, two);
 }
 
-#if HAS_OWN_MALLOC
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-
-void *malloc(size_t size) {
-        return fails("malloc", CALLER, ENOMEM) ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t n, size_t size) {
-        return fails("calloc", CALLER, ENOMEM) ? NULL : __libc_calloc(n, size);
-}
-
-char *strdup(const char *text) {
-        size_t size = strlen(text) + 1;
-        char *copy = fails("strdup", CALLER, ENOMEM) ? NULL : __libc_malloc(size);
-
-        return copy ? memcpy(copy, text, size) : NULL;
-}
-#endif
-
 /* ---- one call at a time ------------------------------------------------------------------------------- */
 
 /* A daemon that nobody called waits for a long time: somebody calls. Who was not needed is sent away. */
@@ -147,10 +66,7 @@ static int call_failing(pam_call *call, unsigned n) {
         int rc;
 
         daemon_will_answer(FRAME_OK, SID, "");
-        fault.n = n;
-        fault.seen = 0;
-        fault.failed = NULL;
-        fault.plan = FAIL_NTH;
+        fail_nth(n);
         rc = call(stage.pamh, 0);
         fault.plan = NOTHING;
         daemon_dismiss();
@@ -220,8 +136,6 @@ static void test_no_fault_keeps_a_close_from_being_done(void **state) {
 }
 
 static void test_a_session_of_which_nothing_can_be_remembered_is_open_all_the_same(void **state) {
-        if (!HAS_OWN_MALLOC)
-                skip();
         begin("timeout=1s on_error=deny");
         fault.of = "strdup";
         assert_int_equal(call_failing(stage.pam_open_session, 1), PAM_SUCCESS);
