@@ -1,11 +1,23 @@
-/* bytes: all that a descriptor has to give, up to a bound. */
+/* bytes: all that a file or a descriptor has to give, up to a bound. */
 #pragma once
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+/* Opens for reading what others put there and may be anything: no link is followed, no FIFO waited for. A
+ * descriptor, or negative errno, which is never -EINTR, on file systems of the network either. */
+static inline int bytes_open(const char *path) {
+        int fd;
+
+        do
+                fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        while (fd < 0 && errno == EINTR);
+        return fd < 0 ? -errno : fd;
+}
 
 /* Reads until nothing comes any more or size bytes are there; who must know whether there is more gives room
  * for one byte more than he takes. Returns how many; negative errno, and then what is in buf means

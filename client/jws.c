@@ -54,6 +54,29 @@ static int key_from_point(uint8_t *point, size_t size, EVP_PKEY **ret) {
         return 0;
 }
 
+/* When a point is refused OpenSSL may have had no memory to look at it, and its errors do not always say so:
+ * 3.0 then calls good points "not on curve". Whether it can take any is asked of one that is good, the
+ * generator (SEC 2, 2.4.2), and then the point is looked at again. */
+static int key_from_point_surely(uint8_t *point, size_t size, EVP_PKEY **ret) {
+        static const char generator[] = "\x04"
+                                        "\x6b\x17\xd1\xf2\xe1\x2c\x42\x47\xf8\xbc\xe6\xe5\x63\xa4\x40\xf2"
+                                        "\x77\x03\x7d\x81\x2d\xeb\x33\xa0\xf4\xa1\x39\x45\xd8\x98\xc2\x96"
+                                        "\x4f\xe3\x42\xe2\xfe\x1a\x7f\x9b\x8e\xe7\xeb\x4a\x7c\x0f\x9e\x16"
+                                        "\x2b\xce\x33\x57\x6b\x31\x5e\xce\xcb\xb6\x40\x68\x37\xbf\x51\xf5";
+        uint8_t copy[sizeof(generator) - 1];
+        EVP_PKEY *good = NULL;
+        int r;
+
+        r = key_from_point(point, size, ret);
+        if (r != -EINVAL)
+                return r;
+        memcpy(copy, generator, sizeof(copy));
+        if (key_from_point(copy, sizeof(copy), &good) < 0)
+                return -ENOMEM;
+        EVP_PKEY_free(good);
+        return key_from_point(point, size, ret);
+}
+
 int jws_key_new(const uint8_t x[static JWS_COORDINATE_SIZE], const uint8_t y[static JWS_COORDINATE_SIZE],
         struct jws_key **ret) {
         _cleanup_(jws_key_free) struct jws_key *key = NULL;
@@ -67,7 +90,7 @@ int jws_key_new(const uint8_t x[static JWS_COORDINATE_SIZE], const uint8_t y[sta
                 return -ENOMEM;
 
         ERR_set_mark();
-        r = key_from_point(point, sizeof(point), &key->pkey);
+        r = key_from_point_surely(point, sizeof(point), &key->pkey);
         ERR_pop_to_mark();
         if (r < 0)
                 return r;
@@ -207,8 +230,16 @@ static size_t der_from_signature(
         return size;
 }
 
+/* A signature that is none raises no error but this one, if r or s is out of range. With any other OpenSSL
+ * could not look, for want of memory: that says nothing of the token. */
+static bool is_refusal(unsigned long error, unsigned long before) {
+        return error == before ||
+               (ERR_GET_LIB(error) == ERR_LIB_EC && ERR_GET_REASON(error) == EC_R_BAD_SIGNATURE);
+}
+
 static int verify_der(const struct jws *jws, EVP_PKEY *pkey, const uint8_t *der, size_t size) {
         _cleanup_(cleanup_md_ctx) EVP_MD_CTX *ctx = NULL;
+        unsigned long before = ERR_peek_last_error();
         int good;
 
         ctx = EVP_MD_CTX_new();
@@ -216,10 +247,13 @@ static int verify_der(const struct jws *jws, EVP_PKEY *pkey, const uint8_t *der,
                 return -ENOMEM;
         if (EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, pkey) != 1)
                 return -EIO;
+        /* Once is all. A copy of the context would be one more that there may be no memory for, which OpenSSL
+         * 3.0 takes for a signature that is none, and raises no error. */
+        EVP_MD_CTX_set_flags(ctx, EVP_MD_CTX_FLAG_FINALISE);
         good = EVP_DigestVerify(ctx, der, size, (const uint8_t *) jws->signed_text, jws->signed_size);
-        if (good < 0)
-                return -EIO;
-        return good == 1 ? 0 : REASON_BAD_SIGNATURE;
+        if (good == 1)
+                return 0;
+        return good == 0 && is_refusal(ERR_peek_last_error(), before) ? REASON_BAD_SIGNATURE : -EIO;
 }
 
 int jws_verify(const struct jws *jws, const struct jws_key *key) {

@@ -1,7 +1,6 @@
 /* libsessjwt_verify: tokens verified in the caller's own process, without asking anybody: opens and reads the
  * two public files for client/verify, and shows what it says. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,8 +184,10 @@ static int read_keys(const struct sessjwt_verifier *verifier, struct keyset **re
                 path = NULL; /* asprintf leaves it undefined */
                 return -ENOMEM;
         }
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd < 0 || fstat(fd, ret_file) < 0)
+        fd = bytes_open(path);
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, ret_file) < 0)
                 return -errno;
         if (!S_ISREG(ret_file->st_mode))
                 return -EBADMSG;
@@ -292,11 +293,11 @@ static bool keys_have_changed(const struct sessjwt_checker *c) {
         struct stat st;
         int n = snprintf(path, sizeof(path), "%s/" SESSJWT_JWKS_NAME, c->verifier->directory);
 
-        return n > 0 && (size_t) n < sizeof(path) && lstat(path, &st) == 0 &&
-               (st.st_ino != c->keys_file.st_ino || st.st_dev != c->keys_file.st_dev ||
-                       st.st_size != c->keys_file.st_size ||
-                       st.st_mtim.tv_sec != c->keys_file.st_mtim.tv_sec ||
-                       st.st_mtim.tv_nsec != c->keys_file.st_mtim.tv_nsec);
+        if (n < 0 || (size_t) n >= sizeof(path) || lstat(path, &st) < 0)
+                return true; /* reading them will say why not */
+        return st.st_ino != c->keys_file.st_ino || st.st_dev != c->keys_file.st_dev ||
+               st.st_size != c->keys_file.st_size || st.st_mtim.tv_sec != c->keys_file.st_mtim.tv_sec ||
+               st.st_mtim.tv_nsec != c->keys_file.st_mtim.tv_nsec;
 }
 
 /* Whoever makes up kids must not have the keys read for each; those that did change are read at once, or
@@ -313,9 +314,10 @@ static int check_first(
         r = verify_first(&c->verify, &c->rules, token, size, ret_entry);
         if (r != REASON_UNKNOWN_KEY || !may_read_keys(c))
                 return r;
+        r = reload_keys(c);
+        if (r < 0)
+                return r; /* its key may be there; those that we have are still good */
         c->keys_read_at = c->rules.clock;
-        if (reload_keys(c) < 0)
-                return r; /* those that we have are still good */
         return verify_first(&c->verify, &c->rules, token, size, ret_entry);
 }
 

@@ -373,8 +373,10 @@ void sessjwt_checker_close(struct sessjwt_checker **checker);
 
 /* Is this token good now? It is borrowed for the call and need not end with a NUL. 0 with *ret (which may be
  * NULL), whose strings live until the next call on this checker; a reason, SESSJWT_TOKEN_*; or a negative
- * errno, as of sessjwt_checker_open, when the files have changed and cannot be read any more: then nothing is
- * known of the token, and it must be refused too; the next call tries again.
+ * errno, as of sessjwt_checker_open, when the files have changed and cannot be read any more, or when there
+ * is no memory (-ENOMEM, and -EIO of OpenSSL): then nothing is known of the token, and it must be refused
+ * too; the next call tries again. No want of anything makes a good token a forged one, or the other way
+ * round.
  *
  * Keys are read again when a token names one that is not known, at most every 10 seconds unless others were
  * published, and when the daemon says so. */

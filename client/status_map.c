@@ -1,13 +1,13 @@
 #include "client/status_map.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/bytes.h"
 #include "client/cleanup.h"
 #include "client/protocol.h"
 
@@ -53,16 +53,15 @@ static int read_header(int fd, uint64_t *ret_size, uint64_t *ret_generation) {
         return r;
 }
 
-/* O_NONBLOCK: a FIFO of that name must not hold us up. */
 static int map_file(const char *path, struct status_view *ret, uint64_t *ret_generation) {
-        _cleanup_(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        _cleanup_(cleanup_close) int fd = bytes_open(path);
         uint64_t size = 0, generation = 0;
         struct stat st;
         void *mapping;
         int r;
 
         if (fd < 0)
-                return errno == ELOOP ? -EBADMSG : -errno;
+                return fd == -ELOOP ? -EBADMSG : fd;
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISREG(st.st_mode) || st.st_size < STATUS_HEADER_SIZE)

@@ -169,7 +169,7 @@ int __asprintf_chk(char **ret, int flag, const char *format, ...) {
         return n;
 }
 
-/* ---- one fault at a time -------------------------------------------------------------------------------- */
+/* ---- one fault at a time ------------------------------------------------------------------------------*/
 
 /* begin and end are not disturbed. run returns what the first call said that was not as it should be, and 0
  * if all were; it judges what must hold whatever fails. */

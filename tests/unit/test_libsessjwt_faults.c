@@ -92,7 +92,7 @@ static int close_server(void **state) {
         return tear_down(state);
 }
 
-/* ---- the uses ------------------------------------------------------------------------------------------- */
+/* ---- the uses -----------------------------------------------------------------------------------------*/
 
 static struct sessjwt *c;
 static int (*use_connection)(void);

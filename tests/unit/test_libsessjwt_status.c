@@ -164,6 +164,23 @@ static void test_keys_that_cannot_be_read_any_more_make_nothing_good(void **stat
         assert_int_equal(check(), 0);
 }
 
+static void test_a_key_is_unknown_only_when_the_keys_could_be_read(void **state) {
+        write_no_keys();
+        open_checker(NULL, NULL, -1);
+        unlink(file.keys);
+        assert_int_equal(check(), -ENOENT);
+        status_file_write(file.keys, "[", 1);
+        assert_int_equal(check(), -EBADMSG);
+        write_no_keys();
+        assert_int_equal(check(), SESSJWT_TOKEN_UNKNOWN_KEY);
+        unlink(file.keys);
+        assert_int_equal(check(), -ENOENT);
+        write_keys();
+        assert_int_equal(check(), 0);
+        unlink(file.keys);
+        assert_int_equal(check(), 0); /* it is known, and the keys are not asked for */
+}
+
 static void test_a_page_that_cannot_be_read_any_more_makes_nothing_good(void **state) {
         assert_int_equal(check(), 0);
         unlink(file.path);
@@ -189,6 +206,7 @@ int main(void) {
                 T(test_an_unknown_key_makes_it_read_the_keys_whenever_others_were_published),
                 T(test_the_same_keys_are_not_read_for_each_unknown_key),
                 T(test_keys_that_cannot_be_read_any_more_make_nothing_good),
+                T(test_a_key_is_unknown_only_when_the_keys_could_be_read),
                 T(test_a_page_that_cannot_be_read_any_more_makes_nothing_good),
         };
 
