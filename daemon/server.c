@@ -66,18 +66,23 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         return 0;
 }
 
-static void begin_reload(struct server *server) {
+static int begin_reload(struct server *server) {
         int r = reload_start(server->reload);
 
         server->reload_wanted = r == -EALREADY;
-        if (r < 0)
-                return;
+        if (r == -EALREADY)
+                return 0;
+        if (r < 0) {
+                log_line(LOG_ERR, "cannot read the configuration again: %s", strerror(-r));
+                return r;
+        }
         server->config_read_wall = server->now.wall;
         sd_notify(0, "RELOADING=1");
+        return 0;
 }
 
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        begin_reload(userdata);
+        (void) begin_reload(userdata);
         return 0;
 }
 
@@ -114,7 +119,9 @@ static void take_reload(struct server *server) {
         answer_reload(server, waits, r == 0 ? 0 : API_CONFIGURATION_INVALID, error);
         if (server->reload_waits_next || server->reload_wanted) {
                 server->reload_waits = TAKE(server->reload_waits_next);
-                begin_reload(server);
+                r = begin_reload(server);
+                if (r < 0)
+                        answer_reload(server, TAKE(server->reload_waits), r, "");
         }
 }
 

@@ -2,7 +2,7 @@
 what was acknowledged stands."""
 import itertools
 
-from harness import Host, PamStack, VarlinkError, eventually
+from harness import Host, PamStack, Varlink, VarlinkError, eventually
 from harness.fault_world import FaultWorld
 
 host = Host()
@@ -107,6 +107,23 @@ def test_each_call_of_a_reload_may_fail_and_one_of_the_two_configurations_applie
                                   f"access_ttl = {next(lifetimes)}\n")
         world.call("Reload")
     world.all_kinds(reload, steps={"memory": 3}, kinds=("memory", "read", "descriptor", "thread", "store"))
+
+
+def test_who_waits_for_a_reading_that_cannot_be_begun_is_told():
+    """Two come at once: the second one's is begun behind the first one's."""
+    callers = [Varlink(world.daemon) for _ in range(2)]
+    for caller in callers:
+        assert caller.call("GetHealth")
+    world.daemon.pause()
+    for caller in callers:
+        caller.send_call("Reload")
+    world.faults.arm("thread", nth=2)
+    world.daemon.resume()
+    replies = [caller.read_reply() for caller in callers]
+    assert world.faults.disarm() == 1
+    errors = sorted(reply.get("error", "") for reply in replies)
+    assert errors == ["", "org.sessjwt.StoreUnavailable"], replies
+    assert world.call("Reload") == {}
 
 
 def test_each_call_of_a_rotation_may_fail_and_tokens_go_on_to_verify():
