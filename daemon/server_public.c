@@ -278,7 +278,7 @@ static int connection_work(struct server *server, struct connection *connection)
                                 return r < 0 ? r : 0;
                 }
                 if (n == CALLS_IN_A_ROW || round_is_over(server))
-                        return connection->list || connection->has_hung_up ||
+                        return connection->list || connection->has_hung_up || connection->has_closed ||
                                                stream_has_input(&connection->stream)
                                        ? HAS_MORE
                                        : 0;
