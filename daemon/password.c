@@ -1,6 +1,8 @@
 /* password: see password.h. */
 #include "daemon/password.h"
 
+#include <errno.h>
+
 #include "daemon/ending.h"
 #include "daemon/reset.h"
 
@@ -70,6 +72,8 @@ int password_go_on(
 
         for (size_t i = 0; i < PASSWORD_ROWS_PER_TURN; i++) {
                 r = store_next_session_of_user(txn, p->change.realm, p->change.user, &p->cursor, &session);
+                if (r == -EBADMSG) /* the cursor is behind it: one broken record must not save all others */
+                        continue;
                 if (r)
                         return r < 0 ? r : finish(p, txn);
                 if (!password_change_concerns(&p->change, &session.sid))
