@@ -120,7 +120,8 @@ int store_next_session_by_user(struct store_txn *txn, struct store_cursor *curso
 int store_next_session_of_leader(struct store_txn *txn, const struct leader_id *leader,
         struct store_cursor *cursor, struct session *ret);
 /* The session that is due first (session_due). STORE_NOT_FOUND if none is. Only live sessions are in
- * this index; those of an earlier boot stand among them until they are ended. */
+ * this index; those of an earlier boot stand among them until they are ended. One that cannot be read is
+ * passed over. */
 int store_first_deadline(struct store_txn *txn, struct session *ret);
 
 /* ---- devices ---- */

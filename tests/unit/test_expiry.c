@@ -103,6 +103,28 @@ static void test_many_that_are_over_end_a_share_at_a_time(void **state) {
         effects_free(&change.effects);
 }
 
+static void test_a_record_that_cannot_be_read_keeps_no_other_session_alive(void **state) {
+        struct session broken = session_until(1, 1), over = session_until(2, 2);
+        struct change change = { 0 };
+        struct record_key key;
+        struct store_txn *turn;
+
+        open_alone(*state, &broken);
+        open_alone(*state, &over);
+        record_key_session(broken.realm, broken.user, &broken.sid, &key);
+        turn = begin_turn(*state);
+        assert_int_equal(row_put(turn, DB_USER, SPAN(key), SPAN_EMPTY), 0);
+        commit(turn);
+        assert_int_equal(due(*state), 2);
+        turn = begin_turn(*state);
+        assert_int_equal(expiry_run(&change, turn), 0);
+        commit(turn);
+        assert_int_equal(change.effects.n, 1);
+        assert_sid(&change.effects.items[0].session, 2);
+        assert_int_equal(due(*state), USEC_NEVER);
+        effects_free(&change.effects);
+}
+
 /* ---- idle ---- */
 
 #define TTL (600 * USEC_PER_SEC)
@@ -231,6 +253,7 @@ int main(void) {
                 expiry_test(test_the_earliest_deadline_is_due),
                 expiry_test(test_what_is_over_ends_as_expired_and_what_is_not_goes_on),
                 expiry_test(test_many_that_are_over_end_a_share_at_a_time),
+                expiry_test(test_a_record_that_cannot_be_read_keeps_no_other_session_alive),
                 expiry_test(test_the_look_at_an_idle_session_is_due_like_a_deadline),
                 expiry_test(test_a_session_without_a_terminal_is_looked_at_again_and_goes_on),
                 expiry_test(test_looks_are_few_in_one_turn),
