@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -44,6 +45,9 @@ static int key_from_point(uint8_t *point, size_t size, EVP_PKEY **ret) {
                 OSSL_PARAM_construct_end(),
         };
 
+        /* Where this failed for want of memory OpenSSL 3.0 would go on with locks that are NULL. */
+        if (!OSSL_LIB_CTX_get0_global_default())
+                return -ENOMEM;
         ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
         if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1)
                 return -ENOMEM;

@@ -364,7 +364,8 @@ void sessjwt_verifier_close(struct sessjwt_verifier **verifier);
 /* Opens a thread's checker: reads the keys, maps the status page. The verifier is borrowed until it is
  * closed. 0 with *ret, to be given to sessjwt_checker_close; -ENOENT, -EACCES, …: the files cannot be read
  * (is the daemon there?); -EBADMSG: one of them is not what it should be; -EPROTONOSUPPORT: a status page of
- * another version; -EINVAL; -ENOMEM. */
+ * another version; -EINVAL; -ENOMEM, and -EIO of OpenSSL. That loads itself for the first one; where there
+ * was no memory for it then, it stays unusable in this process. */
 int sessjwt_checker_open(const struct sessjwt_verifier *verifier, struct sessjwt_checker **ret);
 
 /* Frees *checker with all that it lent, wiping the tokens, and sets it to NULL. NULL and a pointer to NULL

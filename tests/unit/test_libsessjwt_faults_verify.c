@@ -1,5 +1,7 @@
 /* What verifying in one's own process does when the n-th thing that the library, and OpenSSL for it, asks of
  * libc fails, n = 1, 2, …: never is a token good that is not. */
+#include <sys/wait.h>
+
 #include "tests/unit/verifier_host.h"
 
 #include "tests/unit/library_faults.h"
@@ -238,10 +240,63 @@ static void test_what_is_interrupted_is_done_again(void **state) {
                         assert_interruptions_are_not_seen(&uses[i]);
 }
 
+/* ---- the first use in a process, for which OpenSSL loads itself ---------------------------------------- */
+
+enum { TOLD, NOT_SO_MANY, WRONG };
+
+/* In a process of its own: DIRECTORY TOKEN N LASTS. OpenSSL may be of no use afterwards. */
+static int use_first(char **arguments) {
+        int r;
+
+        snprintf(file.dir, sizeof(file.dir), "%s", arguments[1]);
+        memcpy(token, arguments[2], strlen(arguments[2]) + 1);
+        fault.lasts = atoi(arguments[4]);
+        fail_nth((unsigned) atoi(arguments[3]));
+        r = open_both();
+        if (r == 0)
+                r = sessjwt_check(checking, token, strlen(token), NULL);
+        fault.plan = NOTHING;
+        sessjwt_checker_close(&checking);
+        sessjwt_verifier_close(&v);
+        if (!fault.failed)
+                return r == 0 ? NOT_SO_MANY : WRONG;
+        return r == 0 || r == -ENOMEM || is_told(r) ? TOLD : WRONG;
+}
+
+static int use_first_elsewhere(unsigned n, bool lasts) {
+        char number[16];
+        int status = -1;
+        pid_t pid;
+
+        be_alive();
+        snprintf(number, sizeof(number), "%u", n);
+        pid = fork();
+        if (pid == 0) {
+                execl("/proc/self/exe", "first", file.dir, token, number, lasts ? "1" : "0", NULL);
+                _exit(WRONG);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) == WRONG)
+                fail_msg("the first use, call %u%s: status %d", n, lasts ? " and all others" : "", status);
+        return WEXITSTATUS(status);
+}
+
+/* There are thousands of calls, and a process for each; where OpenSSL would crash are forty in a row. */
+#define STEP 23
+
+static void test_no_fault_of_the_first_use_ends_the_process(void **state) {
+        for (int lasts = 0; lasts < 2; lasts++)
+                for (unsigned n = 1; use_first_elsewhere(n, lasts) == TOLD; n += STEP)
+                        n_faults++;
+        assert_true(n_faults > 2);
+        print_message("in all: %u faults\n", n_faults);
+}
+
 static int open_host(void **state) {
         size_t size;
 
         ahead_sec = 0;
+        n_faults = 0;
         fault.plan = NOTHING;
         set_up(state);
         memcpy(bad, token, sizeof(bad));
@@ -253,12 +308,15 @@ static int open_host(void **state) {
         return 0;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_host, tear_down)
                 T(test_no_fault_makes_a_token_good_or_forged),
+                T(test_no_fault_of_the_first_use_ends_the_process),
                 T(test_what_is_interrupted_is_done_again),
         };
 
+        if (argc == 5)
+                _exit(use_first(argv)); /* what OpenSSL leaves behind is not ours */
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
