@@ -60,7 +60,10 @@ static int explain(const char *state_dir, const char *file, int r, const struct 
         default:
                 fprintf(stderr, "sessjwtd: cannot restore %s into %s: %s\n", file, state_dir, strerror(-r));
         }
-        fprintf(stderr, "sessjwtd: nothing was changed\n");
+        if (restored->is_placed)
+                fprintf(stderr, "sessjwtd: it is in its place all the same; the power may take it away\n");
+        else
+                fprintf(stderr, "sessjwtd: nothing was changed\n");
         return 1;
 }
 

@@ -267,6 +267,7 @@ int store_end_renewal(struct store_txn *txn);
 struct store_restored {
         uint64_t n_sessions; /* that are in it, and will end */
         bool has_kept;       /* there was a store, which has the other name now */
+        bool is_placed;      /* on failure: it is the store, and only its durability is not sure */
         pid_t holder;        /* of -EBUSY, as for store_open */
         char error[256];     /* of -EBADMSG: what is wrong, or "" */
 };
@@ -274,7 +275,7 @@ struct store_restored {
 /* Puts what is in the file in the place of the store in dir, marked as a copy, durable; the former store
  * becomes backups/kept_name. Single-threaded processes only (it forks). -EBUSY, -EPERM as for store_open;
  * -EBADMSG: the file is no store, or is damaged; -EPROTO: it has another schema; -EEXIST: kept_name is
- * there; -ENOSPC. On failure the store is as it was. */
+ * there; -ENOSPC. On failure the store is as it was, unless ret->is_placed. */
 int store_restore(const char *dir, int file_fd, const char *kept_name, struct store_restored *ret);
 
 /* How far a store had come. */

@@ -106,11 +106,12 @@ static int keep_former(int dir_fd, const char *kept_name) {
 }
 
 /* LMDB's table of readers was of the former file. */
-static int take_place(int dir_fd) {
+static int take_place(int dir_fd, struct store_restored *restored) {
         if (unlinkat(dir_fd, "lock.mdb", 0) < 0 && errno != ENOENT)
                 return -errno;
         if (renameat(dir_fd, TEMPORARY_NAME, dir_fd, DATA_NAME) < 0)
                 return -errno;
+        restored->is_placed = true;
         HOOK("restore-placed");
         return fsync(dir_fd) < 0 ? -errno : 0;
 }
@@ -146,7 +147,7 @@ int store_restore(const char *dir, int file_fd, const char *kept_name, struct st
         ret->has_kept = r == 0;
         HOOK("restore-kept");
         if (r >= 0)
-                r = take_place(dir_fd);
+                r = take_place(dir_fd, ret);
         if (r)
                 (void) unlinkat(dir_fd, TEMPORARY_NAME, 0);
         return r;

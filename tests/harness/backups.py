@@ -56,10 +56,10 @@ def error_of(function, *arguments, **parameters):
     raise AssertionError("it was done")
 
 
-def restore(daemon, file, hooks=None):
+def restore(daemon, file, hooks=None, **more):
     """sessjwtd --restore, and what became of it."""
     environment = {"PATH": "/usr/bin:/bin"} | ({"SESSJWT_TEST_HOOKS": hooks} if hooks else {})
-    environment |= sanitizers.environment()
+    environment |= sanitizers.environment() | more
     return subprocess.run([*daemon.command_line, "--restore", str(file)], capture_output=True, text=True,
                           env=environment, timeout=60, check=False)
 
