@@ -159,8 +159,8 @@ static int watch_rest_of(
         return r < 0 ? r : 0;
 }
 
-int reconcile_unwatched(
-        struct service *service, struct leaders *leaders, struct unwatched *unwatched, struct moment now) {
+int reconcile_unwatched(struct service *service, struct leaders *leaders, struct unwatched *unwatched,
+        struct moment now, uint64_t told) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         struct session session;
         int r, watched;
@@ -169,6 +169,8 @@ int reconcile_unwatched(
         if (!unwatched->is_there)
                 return 0;
         r = store_begin_read(service->store, &txn);
+        if (r == 0 && store_sees(txn) > told)
+                return 0;
         for (int i = 0; r == 0 && i < SESSIONS_PER_TURN && unwatched->n_gone < UNWATCHED_GONE_MAX; i++) {
                 r = store_next_session_by_user(txn, &unwatched->cursor, &session);
                 if (r == -EBADMSG) { /* passed over, as at start */

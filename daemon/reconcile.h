@@ -22,6 +22,7 @@ struct unwatched {
         size_t n_gone;
 };
 
-/* Loop thread. Nothing if there are none. 0 or negative errno. */
-int reconcile_unwatched(
-        struct service *service, struct leaders *leaders, struct unwatched *unwatched, struct moment now);
+/* Loop thread. Nothing if there are none, or if the store has come further than told (turn_taken): a session
+ * that has ended unheard would be missing here, and yet be released. 0 or negative errno. */
+int reconcile_unwatched(struct service *service, struct leaders *leaders, struct unwatched *unwatched,
+        struct moment now, uint64_t told);

@@ -203,7 +203,8 @@ void server_leaders_gone(struct server *server) {
 /* What is not ended now is found again. */
 void server_watch_leaders_again(struct server *server) {
         struct unwatched *unwatched = &server->unwatched;
-        int r = reconcile_unwatched(&server->service, server->leaders, unwatched, server->now);
+        int r = reconcile_unwatched(
+                &server->service, server->leaders, unwatched, server->now, turn_taken(server->turn));
 
         if (r < 0)
                 log_line(LOG_ERR, "cannot look for login processes to watch: %s", strerror(-r));

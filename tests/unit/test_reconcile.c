@@ -267,10 +267,22 @@ static void remove_alone(struct fixture *f, const struct session *session) {
         commit(turn);
 }
 
-static void try_again(struct start *start) {
+static uint64_t last_transaction(struct start *start) {
+        uint64_t last = 0;
+
+        assert_int_equal(store_last_transaction(start->store->store, &last), 0);
+        return last;
+}
+
+static void try_again_told(struct start *start, uint64_t told) {
         struct moment now = NOW;
 
-        assert_int_equal(reconcile_unwatched(&start->service, start->leaders, &start->unwatched, now), 0);
+        assert_int_equal(
+                reconcile_unwatched(&start->service, start->leaders, &start->unwatched, now, told), 0);
+}
+
+static void try_again(struct start *start) {
+        try_again_told(start, last_transaction(start));
 }
 
 static void test_leaders_that_could_not_be_watched_are_when_there_is_room(void **state) {
@@ -294,6 +306,31 @@ static void test_leaders_that_could_not_be_watched_are_when_there_is_room(void *
         assert_int_equal(leaders_find(start.leaders, &second.leader)->n_sessions, 2);
         assert_int_equal(start.unwatched.n_gone, 0);
         assert_false(start.unwatched.is_there);
+        start_end(&start);
+        child_kill(&a);
+        child_kill(&b);
+}
+
+static void test_where_an_end_is_not_told_yet_they_are_looked_for_later(void **state) {
+        struct child a = child_start(child_does_nothing, NULL), b = child_start(child_does_nothing, NULL);
+        struct session first = session_led_by(1, &a), second = session_led_by(2, &b),
+                       third = session_led_by(3, &b);
+        struct start start;
+        uint64_t told;
+
+        open_alone(*state, &first);
+        open_alone(*state, &second);
+        open_alone(*state, &third);
+        start = start_with(state, 1);
+        remove_alone(*state, &first);
+        leaders_release(start.leaders, &first.leader);
+        told = last_transaction(&start);
+        remove_alone(*state, &second);
+        try_again_told(&start, told);
+        leaders_release(start.leaders, &second.leader);
+        try_again(&start);
+        assert_non_null(leaders_find(start.leaders, &third.leader));
+        assert_int_equal(leaders_find(start.leaders, &third.leader)->n_sessions, 1);
         start_end(&start);
         child_kill(&a);
         child_kill(&b);
@@ -386,6 +423,7 @@ int main(void) {
                 reconcile_test(test_an_ending_whose_leader_holds_a_live_session_signals_nobody),
                 reconcile_test(test_a_leader_that_cannot_be_watched_keeps_its_session),
                 reconcile_test(test_leaders_that_could_not_be_watched_are_when_there_is_room),
+                reconcile_test(test_where_an_end_is_not_told_yet_they_are_looked_for_later),
                 reconcile_test(test_of_a_leader_that_is_watched_for_one_session_the_others_count_too),
                 reconcile_test(test_a_leader_that_went_before_it_could_be_watched_is_told),
                 reconcile_test(test_more_than_a_turn_of_them_are_all_judged),
