@@ -169,19 +169,27 @@ static int gone_run(struct change *change, struct store_txn *txn) {
         struct session session;
         int r;
 
-        while ((r = store_next_session_of_leader(txn, &own->leader, &cursor, &session)) == 0) {
-                r = ending_finish(txn, &session, own->end, &change->effects);
+        for (;;) {
+                r = store_next_session_of_leader(txn, &own->leader, &cursor, &session);
+                if (r == STORE_END)
+                        return 0;
+                if (r == -EBADMSG) /* the cursor is behind it: one broken record must not save all others */
+                        continue;
+                if (r == 0)
+                        r = ending_finish(txn, &session, own->end, &change->effects);
                 if (r < 0)
                         return r;
         }
-        return r < 0 ? r : 0;
 }
 
-/* For want of space its ends wait by themselves (EFFECT_END_NOT_KEPT). */
+/* For want of space its ends wait by themselves (EFFECT_END_NOT_KEPT); else it is told, or found, again. */
 static void gone_done(struct change *change, void *userdata) {
+        const struct own_change *own = (struct own_change *) change;
         struct server *server = userdata;
+        bool has_failed = change->result < 0 && change->result != -ENOSPC;
 
-        server->leaders_untold |= change->result < 0 && change->result != -ENOSPC;
+        server->leaders_untold |= has_failed && own->end == END_KILLED;
+        server->unwatched.is_there |= has_failed && own->end == END_LOST;
         own_change_done(change, userdata);
 }
 

@@ -93,6 +93,7 @@ static int mark(const char *path, uint64_t *ret_sessions) {
 /* A second name for what is there, if something is. */
 static int keep_former(int dir_fd, const char *kept_name) {
         _cleanup_(cleanup_close) int backups_fd = -1;
+        int r;
 
         if (mkdirat(dir_fd, SESSJWT_BACKUPS_DIR_NAME, 0700) < 0 && errno != EEXIST)
                 return -errno;
@@ -102,7 +103,20 @@ static int keep_former(int dir_fd, const char *kept_name) {
                 return -errno;
         if (linkat(dir_fd, DATA_NAME, backups_fd, kept_name, 0) < 0)
                 return errno == ENOENT ? STORE_NOT_FOUND : -errno;
-        return fsync(backups_fd) < 0 ? -errno : 0;
+        if (fsync(backups_fd) < 0) {
+                r = -errno;
+                (void) unlinkat(backups_fd, kept_name, 0);
+                return r;
+        }
+        return 0;
+}
+
+/* It has private keys in it: where nothing came of it all, the name goes again. */
+static void forget_former(int dir_fd, const char *kept_name) {
+        char path[sizeof(SESSJWT_BACKUPS_DIR_NAME) + 1 + BACKUP_NAME_MAX];
+
+        snprintf(path, sizeof(path), SESSJWT_BACKUPS_DIR_NAME "/%s", kept_name);
+        (void) unlinkat(dir_fd, path, 0);
 }
 
 /* LMDB's table of readers was of the former file. */
@@ -148,6 +162,10 @@ int store_restore(const char *dir, int file_fd, const char *kept_name, struct st
         HOOK("restore-kept");
         if (r >= 0)
                 r = take_place(dir_fd, ret);
+        if (r && ret->has_kept && !ret->is_placed) {
+                forget_former(dir_fd, kept_name);
+                ret->has_kept = false;
+        }
         if (r)
                 (void) unlinkat(dir_fd, TEMPORARY_NAME, 0);
         return r;

@@ -26,6 +26,7 @@ def test_nothing_was_changed_is_said_only_where_that_is_so():
         is_new = store.stat().st_ino != before
         assert (done.returncode == 0) == (failed == 0), (done, faults.where())
         assert ("nothing was changed" in done.stderr) == (not is_new), (done, faults.where())
+        assert any((daemon.state_dir / "backups").glob("replaced-*")) == is_new, faults.where()
         assert ("is in its place" in done.stderr) == bool(failed and is_new), (done, faults.where())
         said.append(failed)
     assert len(said) > 3, said
