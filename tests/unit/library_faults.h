@@ -25,7 +25,7 @@ UNWATCHED static bool is_watched(const void *caller) {
         return is_in(caller, "/libsessjwt.so") || is_in(caller, "/libcrypto.so");
 }
 
-/* What the library has at the moment. */
+/* What the library has at the moment. Written by the thread that calls it alone; others close, too. */
 struct held {
         long blocks, descriptors, mappings;
 };
@@ -120,7 +120,8 @@ UNWATCHED int open(const char *path, int flags, ...) {
 
 UNWATCHED int close(int fd) {
         REAL(close);
-        held.descriptors -= is_watched(CALLER);
+        if (is_watched(CALLER))
+                held.descriptors--;
         return real(fd);
 }
 
@@ -130,13 +131,15 @@ UNWATCHED void *mmap(void *p, size_t size, int protection, int flags, int fd, of
 
         if (!fails("mmap", CALLER, ENODEV))
                 mapping = real(p, size, protection, flags, fd, at);
-        held.mappings += mapping != MAP_FAILED && is_watched(CALLER);
+        if (mapping != MAP_FAILED && is_watched(CALLER))
+                held.mappings++;
         return mapping;
 }
 
 UNWATCHED int munmap(void *p, size_t size) {
         REAL(munmap);
-        held.mappings -= is_watched(CALLER);
+        if (is_watched(CALLER))
+                held.mappings--;
         return real(p, size);
 }
 
