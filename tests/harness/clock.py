@@ -1,10 +1,10 @@
 """clock: the hooked daemon's two clocks, moved by hand. The file is what SESSJWT_TEST_CLOCK names: two native
 int64, offsets in microseconds of the wall clock and of the boot clock, mapped by both sides."""
+import ctypes
 import mmap
 import os
-import struct
 
-_LAYOUT = struct.Struct("=qq")
+_SIZE = 16
 _USEC = 1_000_000
 
 
@@ -15,19 +15,19 @@ class Clock:
         self.path = str(path)
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(fd, _LAYOUT.size)
-            self._map = mmap.mmap(fd, _LAYOUT.size)
+            os.ftruncate(fd, _SIZE)
+            # each is stored at once; struct.pack_into would let a daemon see it empty, or half of it
+            self._usec = (ctypes.c_int64 * 2).from_buffer(mmap.mmap(fd, _SIZE))
         finally:
             os.close(fd)
 
     def offsets(self):
         """(wall, boot), in seconds."""
-        wall, boot = _LAYOUT.unpack_from(self._map)
-        return wall / _USEC, boot / _USEC
+        return self._usec[0] / _USEC, self._usec[1] / _USEC
 
     def _move(self, wall_sec, boot_sec):
-        wall, boot = _LAYOUT.unpack_from(self._map)
-        _LAYOUT.pack_into(self._map, 0, wall + round(wall_sec * _USEC), boot + round(boot_sec * _USEC))
+        self._usec[0] += round(wall_sec * _USEC)
+        self._usec[1] += round(boot_sec * _USEC)
 
     def advance(self, seconds):
         """Time passes: both clocks go on."""
