@@ -39,12 +39,14 @@ class Rogue:
     """A server in the daemon's place, until the test's end. behave(connection, ended): what it does to each;
     ended is set when it is to end."""
 
-    def __init__(self, behave, kind=socket.SOCK_SEQPACKET, path=SOCKET, listens_as=contextlib.nullcontext):
+    def __init__(self, behave, kind=socket.SOCK_SEQPACKET, path=SOCKET, listens_as=contextlib.nullcontext,
+                 owner=-1):
         self.heard = []
         self.behave = behave
         self.listener = socket.socket(socket.AF_UNIX, kind)
         self.listener.bind(str(path))
         os.chmod(path, 0o666)
+        os.chown(path, owner, -1)  # before anybody can connect: an earlier login may be closing yet
         with listens_as():
             self.listener.listen(64)
         self.path = path
@@ -124,8 +126,7 @@ def test_a_right_answer_of_such_a_server_would_be_taken():
 
 
 def test_a_socket_of_mallorys_is_told_nothing():
-    rogue = Rogue(answering(reply()))
-    os.chown(SOCKET, MALLORY, -1)
+    rogue = Rogue(answering(reply()), owner=MALLORY)
     assert_as_without_us()
     assert rogue.heard == []
 
