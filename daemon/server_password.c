@@ -68,7 +68,8 @@ static void resume_done(struct change *change, void *userdata) {
         free(resume);
 }
 
-static bool has_cut(struct server *server) {
+/* < 0, 0 or 1. */
+static int has_cut(struct server *server) {
         _cleanup_(store_abort) struct store_txn *txn = NULL;
         struct password_change cut;
         int r;
@@ -78,16 +79,19 @@ static bool has_cut(struct server *server) {
                 r = find_first(txn, &cut);
         if (r < 0)
                 log_line(LOG_ERR, "cannot look for changes of passwords: %s", strerror(-r));
-        return r == 0;
+        return r < 0 ? r : r == 0;
 }
 
 void server_resume_passwords(struct server *server) {
         struct resume *resume;
+        int r;
 
         if (!server->passwords_are_cut || server->is_resuming_passwords || server->is_stopping)
                 return;
-        if (!has_cut(server)) {
-                server->passwords_are_cut = false;
+        r = has_cut(server);
+        if (r <= 0) {
+                server->passwords_are_cut =
+                        r < 0; /* what cannot be looked for now is with the next heartbeat */
                 return;
         }
         resume = calloc(1, sizeof(*resume));

@@ -1,10 +1,10 @@
 /* server_private: what the parts of the server share: server.c (life and loop), server_login.c (the login
  * socket), server_accept.c and server_public.c (the public one), server_change.c (what comes back from the
  * turn, and what nobody asked for), server_feed.c (those who subscribe), server_history.c (old rows go),
- * server_password.c (changes of passwords that were cut),
- * server_keys.c (the signing keys), server_status.c (the status page), server_names.c (requests that wait for
- * names), server_status_list.c (the signed list of the page), server_bearer_file.c (the token files),
- * server_backup.c (copies), server_health.c (how it is). */
+ * server_password.c (changes of passwords that were cut), server_keys.c (the signing keys), server_status.c
+ * (the status page), server_names.c (requests that wait for names), server_status_list.c (the signed list of
+ * the page), server_bearer_file.c (the token files), server_backup.c (copies), server_health.c (how it is).
+ */
 #pragma once
 
 #include <stdbool.h>
